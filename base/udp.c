@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * udp.c - datagram sockets that send and receive trains
+ */
+#include "base/udp.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103 /* linux/udp.h, 4.18 */
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104 /* linux/udp.h, 5.0 */
+#endif
+
+/* room for pktinfo, TOS, TTL and a segment size */
+enum {
+	CONTROL_OCTETS = 128
+};
+
+static bool set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+static void set_buffers(int fd, int octets)
+{
+	if (!octets)
+		return;
+	if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets))
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, octets);
+	if (!set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, octets))
+		set_int(fd, SOL_SOCKET, SO_SNDBUF, octets);
+}
+
+static int set_options(struct udp *u, const struct udp_params *p)
+{
+	int zero = 0;
+	socklen_t len = sizeof(zero);
+
+	if (p->reuse_port && !set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 1))
+		return -errno;
+	if (p->mark && !set_int(u->fd, SOL_SOCKET, SO_MARK, (int)p->mark))
+		return -errno;
+	set_buffers(u->fd, p->buffer_octets);
+	if (u->v6) {
+		if (!set_int(u->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
+			return -errno;
+		set_int(u->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+		set_int(u->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+	} else {
+		set_int(u->fd, IPPROTO_IP, IP_PKTINFO, 1);
+		set_int(u->fd, IPPROTO_IP, IP_RECVTOS, 1);
+		/* Too large is fragmented, not refused: the path's MTU is the
+		 * path set's affair. */
+		set_int(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
+	}
+	u->gro = p->gro && set_int(u->fd, IPPROTO_UDP, UDP_GRO, 1);
+	u->gso = getsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &zero, &len) == 0;
+	return 0;
+}
+
+int udp_open(struct udp *u, const struct udp_params *p)
+{
+	bool any = ipaddr_is_zero(&p->local.ip);
+	struct endpoint local = p->local;
+	struct sockaddr_storage ss;
+	socklen_t len;
+	int err;
+
+	*u = (struct udp){ .fd = -1 };
+	u->v6 = any ? p->v6 : !ipaddr_is_v4(&p->local.ip);
+	if (any && !u->v6)
+		local.ip = ipaddr_v4(0);
+	u->fd = socket(u->v6 ? AF_INET6 : AF_INET,
+		       SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (u->fd < 0)
+		return -errno;
+	err = set_options(u, p);
+	if (err)
+		goto err_close;
+	len = endpoint_to_sockaddr(&local, u->v6, &ss);
+	if (bind(u->fd, (struct sockaddr *)&ss, len) < 0) {
+		err = -errno;
+		goto err_close;
+	}
+	len = sizeof(ss);
+	if (getsockname(u->fd, (struct sockaddr *)&ss, &len) < 0 ||
+	    !endpoint_from_sockaddr(&ss, &local)) {
+		err = -EINVAL;
+		goto err_close;
+	}
+	u->port = local.port;
+	return 0;
+
+err_close:
+	udp_close(u);
+	return err;
+}
+
+void udp_close(struct udp *u)
+{
+	if (u->fd >= 0)
+		close(u->fd);
+	u->fd = -1;
+}
+
+static void read_control(struct msghdr *m, struct udp_in *in)
+{
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		int level = c->cmsg_level, type = c->cmsg_type;
+
+		if (level == IPPROTO_UDP && type == UDP_GRO) {
+			int v;
+
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			if (v > 0 && (size_t)v < in->n)
+				in->segment = (size_t)v;
+		} else if (level == IPPROTO_IP && type == IP_PKTINFO) {
+			struct in_pktinfo pi;
+
+			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+			in->to = ipaddr_from_v4((uint8_t *)&pi.ipi_addr);
+		} else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
+			struct in6_pktinfo pi;
+
+			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
+			in->to = ipaddr_from_v6((uint8_t *)&pi.ipi6_addr);
+		} else if (level == IPPROTO_IP && type == IP_TOS) {
+			in->tos = *CMSG_DATA(c);
+		} else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) {
+			int v;
+
+			memcpy(&v, CMSG_DATA(c), sizeof(v));
+			in->tos = (uint8_t)v;
+		}
+	}
+}
+
+int udp_recv(struct udp *u, struct udp_in *in, unsigned count)
+{
+	struct mmsghdr m[UDP_BATCH_MAX];
+	struct iovec iov[UDP_BATCH_MAX];
+	struct sockaddr_storage from[UDP_BATCH_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[UDP_BATCH_MAX][CONTROL_OCTETS];
+	int got;
+
+	if (count > UDP_BATCH_MAX)
+		count = UDP_BATCH_MAX;
+	for (unsigned i = 0; i < count; i++) {
+		iov[i] = (struct iovec){ in[i].data, in[i].room };
+		m[i].msg_hdr = (struct msghdr){
+			.msg_name = &from[i],
+			.msg_namelen = sizeof(from[i]),
+			.msg_iov = &iov[i],
+			.msg_iovlen = 1,
+			.msg_control = control[i],
+			.msg_controllen = CONTROL_OCTETS,
+		};
+	}
+	got = recvmmsg(u->fd, m, count, MSG_DONTWAIT, NULL);
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < got; i++) {
+		in[i].n = in[i].segment = m[i].msg_len;
+		in[i].truncated = m[i].msg_hdr.msg_flags & MSG_TRUNC;
+		in[i].to = (struct ipaddr){ 0 };
+		in[i].tos = 0;
+		read_control(&m[i].msg_hdr, &in[i]);
+		if (!endpoint_from_sockaddr(&from[i], &in[i].from))
+			in[i].from = (struct endpoint){ 0 };
+	}
+	return got;
+}
+
+/* add_control() - append one ancillary value; the buffer is zeroed and ample */
+static void add_control(struct msghdr *m, int level, int type, const void *v,
+			size_t n)
+{
+	struct cmsghdr *c =
+		(struct cmsghdr *)((uint8_t *)m->msg_control + m->msg_controllen);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(n);
+	memcpy(CMSG_DATA(c), v, n);
+	m->msg_controllen += CMSG_SPACE(n);
+}
+
+static void write_control(const struct udp *u, const struct udp_out *o,
+			  struct msghdr *m, bool gso)
+{
+	if (gso && o->segment && o->segment < o->n) {
+		uint16_t seg = (uint16_t)o->segment;
+
+		add_control(m, IPPROTO_UDP, UDP_SEGMENT, &seg, sizeof(seg));
+	}
+	if (o->ttl) {
+		int ttl = o->ttl;
+
+		add_control(m, u->v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			    u->v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+	}
+	if (o->tos) {
+		int tos = o->tos;
+
+		add_control(m, u->v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			    u->v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+	}
+	if (ipaddr_is_zero(&o->from))
+		return;
+	if (u->v6) {
+		struct in6_pktinfo pi = { 0 };
+
+		memcpy(&pi.ipi6_addr, o->from.b, 16);
+		add_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
+	} else {
+		struct in_pktinfo pi = { 0 };
+
+		memcpy(&pi.ipi_spec_dst, o->from.b + 12, 4);
+		add_control(m, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));
+	}
+}
+
+/* send_cut() - a train as single datagrams, for kernels and paths without GSO */
+static int send_cut(struct udp *u, const struct udp_out *o)
+{
+	size_t step = o->segment ? o->segment : o->n;
+
+	for (size_t at = 0; at < o->n; at += step) {
+		struct udp_out one = *o;
+		unsigned sent;
+		int err;
+
+		one.data = o->data + at;
+		one.n = o->n - at < step ? o->n - at : step;
+		one.segment = 0;
+		err = udp_send(u, &one, 1, &sent);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* cannot_gso() - does this errno mean "not as one train"? */
+static bool cannot_gso(const struct udp_out *o, int err)
+{
+	bool train = o->segment && o->segment < o->n;
+
+	return train && (err == EIO || err == EINVAL || err == EMSGSIZE ||
+			 err == EOPNOTSUPP);
+}
+
+/* send_run() - one sendmmsg of trains that may all be given as they are */
+static int send_run(struct udp *u, const struct udp_out *out, unsigned count)
+{
+	struct mmsghdr m[UDP_BATCH_MAX];
+	struct iovec iov[UDP_BATCH_MAX];
+	struct sockaddr_storage to[UDP_BATCH_MAX];
+	_Alignas(struct cmsghdr) uint8_t control[UDP_BATCH_MAX][CONTROL_OCTETS];
+	int r;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct msghdr *h = &m[i].msg_hdr;
+
+		iov[i] = (struct iovec){ (void *)(uintptr_t)out[i].data,
+					 out[i].n };
+		*h = (struct msghdr){ .msg_name = &to[i],
+				      .msg_iov = &iov[i],
+				      .msg_iovlen = 1,
+				      .msg_control = control[i] };
+		h->msg_namelen = endpoint_to_sockaddr(&out[i].to, u->v6, &to[i]);
+		memset(control[i], 0, CONTROL_OCTETS);
+		write_control(u, &out[i], h, u->gso);
+		if (!h->msg_controllen)
+			h->msg_control = NULL;
+	}
+	do
+		r = sendmmsg(u->fd, m, count, MSG_DONTWAIT);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+int udp_send(struct udp *u, const struct udp_out *out, unsigned count,
+	     unsigned *sent)
+{
+	*sent = 0;
+	while (*sent < count) {
+		const struct udp_out *o = &out[*sent];
+		unsigned n = count - *sent;
+		int r;
+
+		if (n > UDP_BATCH_MAX)
+			n = UDP_BATCH_MAX;
+		if (!u->gso && o->segment && o->segment < o->n) {
+			r = send_cut(u, o);
+			if (r)
+				return r;
+			++*sent;
+			continue;
+		}
+		if (!u->gso)
+			n = 1;
+		r = send_run(u, o, n);
+		if (r > 0) {
+			*sent += (unsigned)r;
+			continue;
+		}
+		if (!cannot_gso(o, -r))
+			return r;
+		if (r == -EIO || r == -EOPNOTSUPP)
+			u->gso = false; /* the device cannot: for good */
+		r = send_cut(u, o);
+		if (r)
+			return r;
+		++*sent;
+	}
+	return 0;
+}

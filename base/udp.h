@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * udp.h - datagram sockets that send and receive trains
+ *
+ * Theory: a train is several datagrams of one length (the last may be shorter)
+ * between the same two endpoints, in one buffer. UDP_SEGMENT lets the kernel cut
+ * it on the way out, UDP_GRO joins it on the way in (Linux 4.18, 5.0); one system
+ * call then moves up to 64 KiB. Kernels or paths that refuse are noticed by their
+ * error, the socket falls back to single datagrams and says so in .gso.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+
+enum {
+	UDP_TRAIN_MAX = 65535, /* octets of one train, buffer size for receive */
+	UDP_TRAIN_SEND = 65000, /* octets of one train that may be sent */
+	UDP_SEGMENTS_MAX = 64, /* datagrams of one train; 128 on newer kernels */
+	UDP_BATCH_MAX = 64, /* trains of one system call */
+};
+
+struct udp {
+	int fd; /* -1: not open */
+	bool v6; /* AF_INET6, IPv6 only */
+	bool gso; /* UDP_SEGMENT works here */
+	bool gro; /* UDP_GRO is on */
+	uint16_t port; /* bound port, host order */
+};
+
+struct udp_params {
+	struct endpoint local; /* address (all zero: any) and port (0: any) */
+	bool v6; /* family when the address is all zero */
+	bool reuse_port; /* several sockets on one port */
+	bool gro; /* receive trains */
+	uint32_t mark; /* SO_MARK, 0: none */
+	int buffer_octets; /* asked for both directions; 0: kernel's default */
+};
+
+/* One received train. The caller sets data and room, the rest is filled in. */
+struct udp_in {
+	uint8_t *data; /* UDP_TRAIN_MAX octets of room to receive trains */
+	size_t room; /* octets */
+	size_t n; /* octets received */
+	size_t segment; /* octets of each datagram but the last; 0 < segment <= n */
+	struct endpoint from; /* untrusted */
+	struct ipaddr to; /* local address it came to; all zero if not known */
+	uint8_t tos; /* DSCP and ECN */
+	bool truncated; /* did not fit: drop it */
+};
+
+/* One train to send. */
+struct udp_out {
+	struct endpoint to;
+	const uint8_t *data; /* borrowed until return */
+	size_t n; /* octets, at most UDP_TRAIN_SEND */
+	size_t segment; /* octets of each datagram but the last; 0 or n: one only */
+	struct ipaddr from; /* local address to send from; all zero: any */
+	uint8_t ttl; /* 0: the socket's default */
+	uint8_t tos;
+};
+
+/**
+ * udp_open() - A non-blocking, close-on-exec socket
+ * Return: 0 or negative errno (-EADDRINUSE, -EAFNOSUPPORT, ...)
+ */
+must_check int udp_open(struct udp *u, const struct udp_params *p);
+void udp_close(struct udp *u); /* safe on fd -1 */
+
+/**
+ * udp_recv() - Up to count trains, without waiting
+ * Return: trains received; 0 if there are none; negative errno
+ */
+must_check int udp_recv(struct udp *u, struct udp_in *in, unsigned count);
+
+/**
+ * udp_send() - Trains, in order
+ * @sent: Trains that left; those behind it did not
+ *
+ * A train that GSO cannot carry is cut here and sent as single datagrams.
+ * Return: 0; -EAGAIN (socket buffer full); or the negative errno that train
+ *         number *sent met: skip it and go on, or stop
+ */
+must_check int udp_send(struct udp *u, const struct udp_out *out,
+			unsigned count, unsigned *sent);
