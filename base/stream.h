@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream.h - WebSocket messages over TLS over TCP, client and server side
+ *
+ * Glue on libevent's bufferevents and OpenSSL; framing by base/websocket.h. TLS hides
+ * and passes firewalls; trust comes from the Noise channel inside (coord) or from the
+ * pinned key (relay), so certificates are not checked against authorities. Whole binary
+ * messages in, whole binary messages out; each side bounds what it accepts.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/loop.h"
+#include "base/time.h"
+
+enum {
+	STREAM_MESSAGE_MAX = 1 << 20, /* octets of one message, either way */
+};
+
+struct stream;
+
+struct stream_handler {
+	void *owner;
+	void (*opened)(void *owner, struct stream *s);
+	void (*message)(void *owner, struct stream *s, uint8_t *m, size_t n);
+	/* closed() - for good; why is one clause ("connection refused"). The stream is
+	 * freed after the call. Not called by stream_free(). */
+	void (*closed)(void *owner, struct stream *s, const char *why);
+};
+
+/**
+ * stream_connect() - Client side: resolve, connect, TLS, WebSocket upgrade
+ * @url:     https://HOST[:PORT] (443 by default)
+ * @path:    Request path, "/adit/coord"
+ * @timeout: For everything up to opened()
+ * @mark:    SO_MARK, 0: none
+ * Return: NULL: bad URL or no memory
+ */
+struct stream *stream_connect(struct loop *l, const char *url, const char *path,
+			      nsec_t timeout, uint32_t mark,
+			      const struct stream_handler *h);
+
+/* stream_send() - queue one binary message; false: closed or more than 4 MiB wait */
+bool stream_send(struct stream *s, const void *m, size_t n);
+void stream_set_owner(struct stream *s, const struct stream_handler *h);
+/* stream_peer() - "192.0.2.1:1234", for logs */
+const char *stream_peer(const struct stream *s);
+void stream_free(struct stream *s); /* takes NULL */
+
+/* Server side. */
+struct stream_server;
+
+struct stream_server_params {
+	struct loop *loop;
+	const char *listen; /* ADDR:PORT */
+	const char *cert_path, *key_path; /* PEM; made self-signed if missing */
+	unsigned connections_max;
+	nsec_t handshake_timeout; /* from accept to opened */
+	const char *path; /* request path to accept; others get 404 */
+	struct stream_handler handler; /* of new streams: accepted by opened() */
+};
+
+struct stream_server *stream_server_new(const struct stream_server_params *p,
+					char why[static 256]);
+void stream_server_free(struct stream_server *s); /* takes NULL */

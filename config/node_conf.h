@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node_conf.h - configuration of aditd: /etc/adit/aditd.conf, drop-ins, flags
+ *
+ * Every flag is also a key. A [Peer] section describes a stock WireGuard peer in the
+ * words of wg(8); with one or more of them and [Interface] PrivateKey the daemon also
+ * runs without any coordination server.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "base/log.h"
+#include "crypto/key.h"
+
+enum {
+	NODE_CONF_PEERS_MAX = 1024,
+	NODE_CONF_ALLOWED_MAX = 64, /* per peer */
+	NODE_CONF_ADDRESSES_MAX = 4,
+};
+
+struct node_conf_peer { /* [Peer], wg(8) */
+	struct key_public key; /* PublicKey */
+	struct key_psk psk; /* PresharedKey */
+	struct endpoint at; /* Endpoint (address, not name); zero: none */
+	struct prefix allowed[NODE_CONF_ALLOWED_MAX]; /* AllowedIPs */
+	unsigned allowed_count;
+	uint16_t keepalive_s; /* PersistentKeepalive */
+};
+
+struct node_conf {
+	char state[PATH_MAX]; /* State, --state: /var/lib/adit */
+	char socket[108]; /* Socket, --socket: /run/adit/adit.sock */
+	char tun[16]; /* Tun, --tun: adit0 */
+	uint16_t port; /* ListenPort, --port; 0: one kept in the state, 20000..31999 */
+	enum log_level log_level; /* LogLevel */
+	unsigned mtu; /* MTU: 1280..9000, default 1400 */
+	unsigned workers; /* Workers; 0: chosen */
+	char aead[32]; /* Aead: force an implementation; "" chosen */
+	uint32_t mark; /* FwMark; 0 none */
+	bool have_private; /* [Interface] PrivateKey */
+	struct key_private private_key;
+	struct ipaddr address_ips[NODE_CONF_ADDRESSES_MAX]; /* [Interface] Address */
+	struct prefix addresses[NODE_CONF_ADDRESSES_MAX];
+	unsigned address_count;
+	struct node_conf_peer *peers; /* heap */
+	unsigned peer_count;
+};
+
+void node_conf_defaults(struct node_conf *c);
+void node_conf_done(struct node_conf *c); /* wipes keys; safe on zeroed memory */
+
+/**
+ * node_conf_read() - A file and its drop-ins (every .conf in FILE.d, sorted)
+ * @path: File; it need not exist if `optional`
+ * @why:  On failure "FILE:LINE: what is wrong and what is allowed"
+ * Return: 0 or -EINVAL, -ENOENT, ...
+ */
+must_check int node_conf_read(struct node_conf *c, const char *path, bool optional,
+			      char why[static 512]);
+
+/* node_conf_set() - one key by name, as from a flag; NULL or a sentence */
+must_check const char *node_conf_set(struct node_conf *c, const char *key,
+				     const char *value);

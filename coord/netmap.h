@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * netmap.h - what one node may know of its network; versioned, stored, changed by deltas
+ *
+ * The server sends a whole map or the difference to the version that the node has. A
+ * record that does not parse is skipped and counted, never fatal. The node keeps the
+ * map on disk: with every server down it starts from there. Every record has room for
+ * a signature by an offline key (member "sig", unused yet).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "crypto/key.h"
+#include "traversal/candidate.h"
+
+struct json_t;
+
+enum {
+	NETMAP_NAME = 64, /* DNS label with NUL */
+	NETMAP_ROUTES_MAX = 64,
+	NETMAP_RELAYS_MAX = 8,
+	NETMAP_PEERS_MAX = 65536,
+};
+
+struct netmap_relay {
+	uint32_t id; /* stable */
+	char name[32];
+	struct key_public key;
+	struct endpoint at[2]; /* IPv4, IPv6; zero: none. STUN here and on port + 1 */
+};
+
+struct netmap_node {
+	uint64_t id; /* stable, never reused */
+	char name[NETMAP_NAME];
+	struct key_public key; /* tunnel key */
+	struct ipaddr v4, v6; /* overlay addresses */
+	struct prefix *routes; /* approved subnets behind it; heap */
+	unsigned route_count;
+	bool online;
+	bool fast_aes;
+	struct candidate_list candidates;
+	uint32_t generation; /* of the candidates */
+	uint16_t relay_rtt_ms[NETMAP_RELAYS_MAX]; /* by position in relays; 0: none */
+};
+
+struct netmap {
+	uint64_t version; /* 0: empty */
+	uint64_t network; /* network id */
+	struct prefix overlay[2]; /* IPv4 and IPv6 ranges */
+	struct netmap_node self;
+	struct netmap_node *peers; /* sorted by id; heap */
+	unsigned peer_count;
+	struct netmap_relay relays[NETMAP_RELAYS_MAX];
+	unsigned relay_count;
+	unsigned skipped; /* records that did not parse, since the start */
+};
+
+void netmap_init(struct netmap *m); /* empty */
+void netmap_done(struct netmap *m); /* safe on zeroed memory */
+
+/* netmap_apply() - a whole map or a delta from the server (JSON, untrusted: bounded);
+ * 0, or -EINVAL: m is unchanged (ask for a whole map) */
+must_check int netmap_apply(struct netmap *m, const struct json_t *message);
+
+const struct netmap_node *netmap_peer_by_key(const struct netmap *m,
+					     const struct key_public *k);
+
+/* netmap_save() / netmap_load() - the 0600 state file, replaced atomically */
+must_check int netmap_save(const struct netmap *m, const char *path);
+must_check int netmap_load(struct netmap *m, const char *path);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * service.h - a relay with STUN on two UDP ports, as a thread in any server program
+ *
+ * Glue around the engines relay/server.h and relay/stunserver.h: sockets, batches,
+ * clock. adit-relay and adit-coord both run it. Port N carries relay and STUN, port
+ * N + 1 STUN alone; a second address, where given, completes RFC 5780.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "base/drop.h"
+#include "crypto/key.h"
+
+struct relay_service_params {
+	struct ipaddr addresses[4]; /* to bind; all zero: any (one IPv4, one IPv6 socket) */
+	unsigned address_count;
+	uint16_t port; /* N; N + 1 is used too */
+	struct key_private key; /* the relay's X25519 key */
+	struct sign_public coord; /* whose tokens to accept */
+	uint64_t network; /* network id that tokens must carry; 0: any */
+};
+
+struct relay_service;
+
+/**
+ * relay_service_start() - Bind and run
+ * @why: On failure: one sentence on what happened and what to do
+ * Return: NULL on failure
+ */
+struct relay_service *relay_service_start(const struct relay_service_params *p,
+					  char why[static 256]);
+void relay_service_stop(struct relay_service *s); /* takes NULL; joins the thread */
+
+/* relay_service_remove() - a node was removed: its tokens are void from now on */
+void relay_service_remove(struct relay_service *s, const struct key_public *node);
+
+struct relay_service_stats {
+	uint64_t clients, channels, forwarded, forwarded_octets, stun_answers;
+	uint64_t drops[DROP_COUNT];
+};
+void relay_service_stats(struct relay_service *s, struct relay_service_stats *out);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset.h - ENGINE: all paths to one peer; which is best, what to try next
+ *
+ * Theory: traversal.md section 6. Traffic flows over the relay from the first packet.
+ * Meanwhile candidates are exchanged (CAND), pinged at once with retransmits and
+ * ping-back (R0), then punched in step: both send one low-TTL opener at the same
+ * instant, then normal pings (R1); after silence again from fresh local ports (R2).
+ * A path is a local socket and a remote endpoint; a pong that echoes a ping in flight
+ * from the exact endpoint validates it. A validated path that falls silent is SUSPECT
+ * (traffic is doubled onto the second path), then DEAD (traffic leaves it); what fails
+ * is retried by a schedule that new candidates and network changes reset. Nothing is
+ * sent to an endpoint that no budget allows (security.md 3.3).
+ *
+ * Bytes and `now` in, actions out. Messages are disco.h plaintexts sealed by crypto/box:
+ * the engine seals, the caller only carries. The caller calls pathset_poll() after each
+ * other call and at pathset_next_expiry() until it says PATHSET_IDLE.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/drop.h"
+#include "base/time.h"
+#include "crypto/box.h"
+#include "crypto/key.h"
+#include "traversal/candidate.h"
+
+enum {
+	PATHSET_PATHS_MAX = 32,
+	PATHSET_SOCKETS_MAX = 8, /* local sockets that paths may use */
+	PATHSET_RELAYS_MAX = 8,
+};
+
+/* What both ends know about a NAT, from classification; 0 members: unknown. */
+struct nat_profile {
+	bool known;
+	bool mapping_varies; /* not endpoint-independent */
+	bool filter_independent; /* endpoint-independent filtering, or no NAT */
+	bool opener_needed; /* early inbound packets poison the mapping */
+	uint8_t public_hop; /* TTL of the first public hop; 0: unknown, use 3 */
+};
+
+struct pathset_params {
+	const struct key_private *self_private; /* borrowed until return */
+	struct key_public self, peer;
+	uint64_t box_counter; /* box_init() */
+	uint64_t seed;
+	const struct prefix *overlay; /* borrowed for life: never a candidate */
+	unsigned overlay_count;
+};
+
+struct pathset;
+
+struct pathset *pathset_new(const struct pathset_params *p); /* NULL: no memory */
+void pathset_free(struct pathset *ps); /* takes NULL */
+
+/* ---- what the caller tells ---- */
+
+/* pathset_set_local() - our candidates and NAT; generation grows with each change */
+void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
+		       const struct nat_profile *nat, uint32_t generation, nsec_t now);
+
+/* pathset_set_remote() - the peer's candidates from the netmap (or the stored one);
+ * its CANDs override them while they are newer by generation */
+void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
+			uint32_t generation, nsec_t now);
+
+/* pathset_remember() - endpoint of the last good path, from the state file: tried first */
+void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now);
+
+/* pathset_set_sockets() - sockets 0..n-1 exist; v6[i] tells the family. Socket 0 is
+ * the main IPv4 one. Sockets that vanish kill their paths. */
+void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t now);
+
+/* pathset_set_relay() - can the relay in this slot carry messages to the peer now?
+ * rtt: ours plus the peer's RTT to it, 0 if not known */
+void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t rtt,
+		       nsec_t now);
+
+/* pathset_traffic() - data for or from the peer moves (called at most once a second
+ * and at the first packet after idle): be active for 120 s */
+void pathset_traffic(struct pathset *ps, nsec_t now);
+
+/* pathset_heard() - an authenticated tunnel message came in over this path: counts as
+ * life of the path, not as proof of a new one */
+void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *from,
+		   nsec_t now);
+
+/* pathset_sent_unanswered() - data is being sent and nothing comes back since `since` */
+void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now);
+
+/* pathset_network_changed() - this host's links or addresses changed: all direct paths
+ * are suspect, schedules start anew */
+void pathset_network_changed(struct pathset *ps, nsec_t now);
+
+/* Where a discovery message came from. */
+struct pathset_source {
+	bool relayed;
+	unsigned relay; /* slot, if relayed */
+	unsigned socket; /* local socket, if not */
+	struct endpoint from; /* untrusted, if not relayed */
+};
+
+/* pathset_hint() - incoming messages of this peer carry this hint in an epoch */
+void pathset_hint(const struct pathset *ps, uint64_t epoch,
+		  uint8_t out[static BOX_HINT_OCTETS]);
+
+/**
+ * pathset_input() - One sealed discovery message of this peer
+ * @m: n octets, untrusted, decrypted in place
+ * Return: DROP_NONE or a DROP_DISCO_* / DROP_CANDIDATE_REFUSED row
+ */
+must_check enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
+				   uint8_t *m, size_t n, uint64_t epoch, nsec_t now);
+
+/* ---- what it asks ---- */
+
+enum pathset_action_kind {
+	PATHSET_IDLE, /* nothing before pathset_next_expiry() */
+	PATHSET_SEND_DIRECT, /* message to `to` from `socket` with `ttl` (0: default) */
+	PATHSET_SEND_RELAY, /* message to the peer through `relay` */
+	PATHSET_USE, /* `use` changed: route data accordingly */
+	PATHSET_WANT_STUN, /* our reflexive candidate is old: refresh it, then set_local */
+	PATHSET_WANT_SOCKETS, /* open fresh sockets (R2): then set_sockets, set_local */
+	PATHSET_REHANDSHAKE, /* a path came up and the peer may have restarted */
+};
+
+/* How data travels now. */
+enum path_kind {
+	PATH_NONE,
+	PATH_RELAY,
+	PATH_DIRECT,
+};
+
+struct path_choice {
+	enum path_kind kind;
+	unsigned relay; /* PATH_RELAY */
+	unsigned socket; /* PATH_DIRECT */
+	struct endpoint to; /* PATH_DIRECT */
+};
+
+struct pathset_use {
+	struct path_choice best;
+	struct path_choice also; /* while best is suspect: send both ways; else PATH_NONE */
+};
+
+struct pathset_action {
+	enum pathset_action_kind kind;
+	unsigned socket, relay;
+	struct endpoint to;
+	uint8_t ttl;
+	struct pathset_use use;
+	size_t n; /* octets of message */
+	uint8_t message[BOX_MAX];
+};
+
+void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch,
+		  nsec_t now);
+nsec_t pathset_next_expiry(const struct pathset *ps);
+
+/* ---- what status, ping and why show ---- */
+
+struct path_info {
+	struct path_choice choice;
+	const char *state; /* "probing", "alive", "suspect", "dead" */
+	enum candidate_kind candidate; /* kind of its remote candidate */
+	nsec_t rtt; /* smoothed; 0: not measured */
+	double loss; /* 0..1 over the last pings */
+	nsec_t since; /* when it became what it is */
+	unsigned mtu; /* octets on the wire known to pass; 0: not probed */
+};
+
+/* pathset_current() - the best path as PATHSET_USE last said */
+void pathset_current(const struct pathset *ps, struct path_info *out);
+/* pathset_paths() - all paths, at most max; returns their number */
+unsigned pathset_paths(const struct pathset *ps, struct path_info *out, unsigned max);
+
+struct pathset_trial {
+	const char *what; /* "R0 ping lan 192.168.1.2:1234", static or inside ps */
+	const char *outcome;
+};
+
+/* pathset_explain() - what was tried and the next try; for `adit why` */
+unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
+			 unsigned max, nsec_t *next_try);
+
+/**
+ * pathset_ping() - A ping of the user's over the current path (or the relay)
+ * @id: Returned by pathset_ping_result(); one outstanding per id, at most 16
+ */
+void pathset_ping(struct pathset *ps, uint32_t id, nsec_t now);
+/* pathset_ping_result() - a finished user ping: true and its RTT (NSEC_NEVER: lost
+ * after 3 s) and path; call until false */
+bool pathset_ping_result(struct pathset *ps, uint32_t *id, nsec_t *rtt,
+			 struct path_info *path);
