@@ -3,8 +3,8 @@
  * aead_mb.c - authenticated encryption by libipsec-mb (x86-64)
  *
  * Theory: a manager of the library holds function pointers for one instruction set
- * and a ring of jobs. ChaCha20-Poly1305 goes through the ring as one burst, so that
- * the library may work on several packets at once; AES-256-GCM fills the vector
+ * and a ring of jobs. ChaCha20-Poly1305 goes through the ring, where the
+ * library may work on several packets at once; AES-256-GCM fills the vector
  * units with one packet and is called directly. A manager belongs to one thread.
  * Tags of opened packets are computed aside and compared in constant time here.
  */
@@ -19,7 +19,7 @@
 _Static_assert(sizeof(struct gcm_key_data) <=
 		       sizeof(((struct aead_key *)0)->schedule),
 	       "the expanded AES key fits");
-_Static_assert(AEAD_JOBS_MAX <= IMB_MAX_BURST_SIZE, "a call is one burst");
+_Static_assert(AEAD_JOBS_MAX <= IMB_MAX_JOBS, "a call fits the ring");
 
 enum { AVX512, AVX2, SSE, VARIANTS };
 
@@ -85,7 +85,7 @@ static void key_init(const struct aead_impl *impl, struct aead_key *k)
 				   gcm_key(k));
 }
 
-/* ---- ChaCha20-Poly1305: a burst of the library's jobs ---- */
+/* ---- ChaCha20-Poly1305: the ring of jobs ---- */
 
 /* What the library's jobs point to while they are in flight. */
 struct flight {
@@ -118,30 +118,24 @@ static void chacha_fill(IMB_JOB *to, const struct aead_key *k,
 	to->auth_tag_output_len_in_bytes = AEAD_TAG_OCTETS;
 }
 
-/* chacha_burst() - all n jobs through the ring; it is empty before and after */
-static void chacha_burst(IMB_MGR *mgr, const struct aead_key *k,
-			 struct aead_job *jobs, unsigned n, struct flight *f,
-			 IMB_CIPHER_DIRECTION direction)
+/* chacha_run() - all n jobs through the ring; it is empty before and after */
+static void chacha_run(IMB_MGR *mgr, const struct aead_key *k,
+		       struct aead_job *jobs, unsigned n, struct flight *f,
+		       IMB_CIPHER_DIRECTION direction)
 {
-	IMB_JOB *ring[AEAD_JOBS_MAX];
-	uint32_t got = 0, done = 0;
+	for (unsigned i = 0; i < n; i++) {
+		uint8_t *tag = direction == IMB_DIR_ENCRYPT ?
+				       jobs[i].data + jobs[i].n :
+				       f->tags[i];
 
-	while (done < n) {
-		got = IMB_GET_NEXT_BURST(mgr, n - done, ring);
-		for (uint32_t i = 0; i < got; i++) {
-			struct aead_job *job = &jobs[done + i];
-			uint8_t *tag = direction == IMB_DIR_ENCRYPT ?
-					       job->data + job->n :
-					       f->tags[done + i];
-
-			chacha_fill(ring[i], k, job, f->nonces[done + i], tag,
-				    direction);
-		}
-		IMB_SUBMIT_BURST_NOCHECK(mgr, got, ring);
-		while (IMB_FLUSH_BURST(mgr, AEAD_JOBS_MAX, ring))
-			;
-		done += got;
+		chacha_fill(IMB_GET_NEXT_JOB(mgr), k, &jobs[i], f->nonces[i],
+			    tag, direction);
+		if (IMB_SUBMIT_JOB_NOCHECK(mgr))
+			while (IMB_GET_COMPLETED_JOB(mgr))
+				;
 	}
+	while (IMB_FLUSH_JOB(mgr))
+		;
 }
 
 static void chacha_seal(IMB_MGR *mgr, const struct aead_key *k,
@@ -149,7 +143,7 @@ static void chacha_seal(IMB_MGR *mgr, const struct aead_key *k,
 {
 	struct flight f;
 
-	chacha_burst(mgr, k, jobs, n, &f, IMB_DIR_ENCRYPT);
+	chacha_run(mgr, k, jobs, n, &f, IMB_DIR_ENCRYPT);
 	for (unsigned i = 0; i < n; i++)
 		jobs[i].ok = true;
 }
@@ -159,7 +153,7 @@ static void chacha_open(IMB_MGR *mgr, const struct aead_key *k,
 {
 	struct flight f;
 
-	chacha_burst(mgr, k, jobs, n, &f, IMB_DIR_DECRYPT);
+	chacha_run(mgr, k, jobs, n, &f, IMB_DIR_DECRYPT);
 	for (unsigned i = 0; i < n; i++)
 		jobs[i].ok = secret_eq(f.tags[i], jobs[i].data + jobs[i].n,
 				       AEAD_TAG_OCTETS);
