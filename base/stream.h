@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/attr.h"
 #include "base/loop.h"
 #include "base/time.h"
@@ -23,7 +24,7 @@ enum {
 
 struct stream;
 
-struct stream_handler {
+struct stream_events {
 	void *owner;
 	void (*opened)(void *owner, struct stream *s);
 	void (*message)(void *owner, struct stream *s, uint8_t *m, size_t n);
@@ -42,14 +43,21 @@ struct stream_handler {
  */
 struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 			      nsec_t timeout, uint32_t mark,
-			      const struct stream_handler *h);
+			      const struct stream_events *h);
 
 /* stream_send() - queue one binary message; false: closed or more than 4 MiB wait */
 bool stream_send(struct stream *s, const void *m, size_t n);
-void stream_set_owner(struct stream *s, const struct stream_handler *h);
+void stream_set_owner(struct stream *s, const struct stream_events *h);
 /* stream_peer() - "192.0.2.1:1234", for logs */
 const char *stream_peer(const struct stream *s);
-void stream_free(struct stream *s); /* takes NULL */
+/* stream_remote() - the other end's endpoint; zero before it is known */
+struct endpoint stream_remote(const struct stream *s);
+/* stream_local() - our end's address in use; zero if not known */
+struct endpoint stream_local(const struct stream *s);
+void stream_free(struct stream *s); /* takes NULL; at once; inside a callback too */
+/* stream_finish() - no callback comes any more; what was sent still leaves (2 s), then
+ * the stream frees itself: the caller forgets it */
+void stream_finish(struct stream *s); /* takes NULL */
 
 /* Server side. */
 struct stream_server;
@@ -61,9 +69,13 @@ struct stream_server_params {
 	unsigned connections_max;
 	nsec_t handshake_timeout; /* from accept to opened */
 	const char *path; /* request path to accept; others get 404 */
-	struct stream_handler handler; /* of new streams: accepted by opened() */
+	struct stream_events events; /* of new streams: accepted by opened() */
 };
 
 struct stream_server *stream_server_new(const struct stream_server_params *p,
 					char why[static 256]);
-void stream_server_free(struct stream_server *s); /* takes NULL */
+/* stream_server_free() - frees every stream that it accepted; takes NULL */
+void stream_server_free(struct stream_server *s);
+uint16_t stream_server_port(const struct stream_server *s);
+/* stream_server_refused() - connections turned away for being too many */
+uint64_t stream_server_refused(const struct stream_server *s);
