@@ -9,10 +9,9 @@
 
 #include <stdbool.h>
 
-#include <jansson.h>
-
 #include "base/attr.h"
 #include "daemon/cli/cli.h"
+#include "daemon/cli/show.h"
 
 enum {
 	ASK_ANSWER_MAX = 64 << 20, /* octets of one line of an answer */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 int cmd_complete(const struct cli_args *a)
 {

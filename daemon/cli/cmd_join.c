@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 enum {
 	INVITE_LINE = 4096, /* octets at most; longer ones are refused by aditd */

@@ -6,7 +6,6 @@
 
 #include "base/attr.h"
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 struct fact {
 	const char *member, *label;

@@ -5,7 +5,6 @@
 #include <stdio.h>
 
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 enum {
 	COUNT = 4,

@@ -8,7 +8,6 @@
 
 #include "base/attr.h"
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 enum column {
 	COLUMN_NAME,

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 int cmd_version(const struct cli_args *a)
 {

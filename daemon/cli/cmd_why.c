@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "daemon/cli/ask.h"
-#include "daemon/cli/show.h"
 
 /* print_facts() - "title:" and a line per member that has a short text */
 static void print_facts(const char *title, const json_t *facts)

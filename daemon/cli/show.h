@@ -4,7 +4,7 @@
  *
  * Strings of an answer may come from other machines: nothing here lets a control
  * character through to the terminal. Members that are missing or of another type than
- * adit(1) says read as "-".
+ * adit(1) says read as "-". The one file of the tool that includes jansson.h.
  */
 #pragma once
 
