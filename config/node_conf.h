@@ -4,13 +4,17 @@
  *
  * Every flag is also a key. A [Peer] section describes a stock WireGuard peer in the
  * words of wg(8); with one or more of them and [Interface] PrivateKey the daemon also
- * runs without any coordination server.
+ * runs without any coordination server. [Node] and [Interface] both describe this
+ * machine: their keys may stand in either, or before the first section. Keys are
+ * compared without case; of a key given twice the later counts, except Address and
+ * AllowedIPs, which add up.
  */
 #pragma once
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/addr.h"
 #include "base/attr.h"
@@ -49,6 +53,7 @@ struct node_conf {
 	unsigned address_count;
 	struct node_conf_peer *peers; /* heap */
 	unsigned peer_count;
+	char refusal[256]; /* what node_conf_set() said last */
 };
 
 void node_conf_defaults(struct node_conf *c);
@@ -56,13 +61,27 @@ void node_conf_done(struct node_conf *c); /* wipes keys; safe on zeroed memory *
 
 /**
  * node_conf_read() - A file and its drop-ins (every .conf in FILE.d, sorted)
+ * @c:    After node_conf_defaults(); flags are set afterwards, so they win
  * @path: File; it need not exist if `optional`
- * @why:  On failure "FILE:LINE: what is wrong and what is allowed"
- * Return: 0 or -EINVAL, -ENOENT, ...
+ * @why:  On failure "FILE:LINE: what is wrong; allowed is ..."
+ *
+ * A file that holds PrivateKey or PresharedKey and that others than its owner may read
+ * or write is refused.
+ *
+ * Return: 0 or -EINVAL, -EPERM, -ENOENT, ...; on failure *c is fit for
+ * node_conf_done() only
  */
 must_check int node_conf_read(struct node_conf *c, const char *path, bool optional,
 			      char why[static 512]);
 
-/* node_conf_set() - one key by name, as from a flag; NULL or a sentence */
+/* node_conf_set() - one key of this machine by name ("ListenPort"), as from a flag;
+ * NULL, or a sentence that lives until the next call with c */
 must_check const char *node_conf_set(struct node_conf *c, const char *key,
 				     const char *value);
+
+/* node_conf_print() - everything as a file that node_conf_read() takes; secret values
+ * are left out and said to be hidden (--print-config) */
+void node_conf_print(const struct node_conf *c, FILE *f);
+
+/* node_conf_manual() - the keys as the body of a scdoc(5) page, from the table */
+void node_conf_manual(FILE *f);

@@ -16,8 +16,12 @@
  *           then {"ok":true,"result":{"peer","replies":[..],"sent":n,"lost":n}}
  *   {"cmd":"why","peer":..} {"cmd":"netcheck"} {"cmd":"version"}
  *   anything refused                        -> {"ok":false,"error":"one sentence"}
+ *                                              with "code":"needs-join" when the node
+ *                                              is not a member of a network yet
  *
- * result is what --json prints (design.md section 6), with "version":1. adit-coord's
+ * result is what --json prints (adit(1)), with "version":1. A path object may carry
+ * "reason", one clause on why it is this path and not a better one. The server ends a
+ * ping when the asker closes, or with until_direct at the first direct reply. adit-coord's
  * admin socket speaks the same form: {"cmd":"invite","reusable":b,"expires_s":n,
  * "tags":[..],"name":s|null} -> result {"invite":"adit1:..."}; {"cmd":"nodes"};
  * {"cmd":"remove","node":s}; {"cmd":"expire","node":s}; {"cmd":"status"}.

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node_conf_row.c - the table behind node_conf.h: a row per key, a kind per type
+ */
+#include "config/node_conf_row.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "config/node_conf.h"
+
+static void *field(const struct node_conf_row *r, void *at)
+{
+	return (char *)at + r->offset;
+}
+
+static const void *field_of(const struct node_conf_row *r, const void *at)
+{
+	return (const char *)at + r->offset;
+}
+
+/* Text */
+
+static bool path_set(const struct node_conf_row *r, void *at, const char *value,
+		     char why[static VALUE_WHY])
+{
+	size_t n = strlen(value);
+
+	if (n && n < r->room) {
+		memcpy(field(r, at), value, n + 1);
+		return true;
+	}
+	snprintf(why, VALUE_WHY, "%s path; allowed are 1 to %zu octets",
+		 n ? "too long a" : "an empty", r->room - 1);
+	return false;
+}
+
+static bool name_set(const struct node_conf_row *r, void *at, const char *value,
+		     char why[static VALUE_WHY])
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-_.";
+	size_t n = strlen(value);
+	char q[48];
+
+	if (n && n < r->room && strspn(value, letters) == n &&
+	    strcmp(value, ".") && strcmp(value, "..")) {
+		memcpy(field(r, at), value, n + 1);
+		return true;
+	}
+	snprintf(why, VALUE_WHY, "'%s' is no name; allowed are 1 to %zu "
+		 "letters, digits, '-', '_' and '.'", value_quote(value, q),
+		 r->room - 1);
+	return false;
+}
+
+static void text_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	const char *text = field_of(r, at);
+
+	if (text[0])
+		fprintf(f, "%s = %s\n", r->key, text);
+}
+
+static const struct node_conf_kind path = { path_set, text_print, false };
+static const struct node_conf_kind name = { name_set, text_print, false };
+
+/* Numbers */
+
+static bool off_or_number(const struct node_conf_row *r, const char *value,
+			  uint64_t *v, char why[static VALUE_WHY])
+{
+	if (r->lo == 0 && !strcasecmp(value, "off")) {
+		*v = 0;
+		return true;
+	}
+	return value_number(value, r->lo, r->hi, v, why);
+}
+
+static bool u32_set(const struct node_conf_row *r, void *at, const char *value,
+		    char why[static VALUE_WHY])
+{
+	uint64_t v;
+
+	if (!off_or_number(r, value, &v, why))
+		return false;
+	*(uint32_t *)field(r, at) = (uint32_t)v;
+	return true;
+}
+
+static void u32_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	fprintf(f, "%s = %u\n", r->key, *(const uint32_t *)field_of(r, at));
+}
+
+static bool u16_set(const struct node_conf_row *r, void *at, const char *value,
+		    char why[static VALUE_WHY])
+{
+	uint64_t v;
+
+	if (!off_or_number(r, value, &v, why))
+		return false;
+	*(uint16_t *)field(r, at) = (uint16_t)v;
+	return true;
+}
+
+static void u16_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	fprintf(f, "%s = %u\n", r->key, *(const uint16_t *)field_of(r, at));
+}
+
+static const struct node_conf_kind u32 = { u32_set, u32_print, false };
+static const struct node_conf_kind u16 = { u16_set, u16_print, false };
+
+/* Log level */
+
+static bool level_set(const struct node_conf_row *r, void *at, const char *value,
+		      char why[static VALUE_WHY])
+{
+	char q[48];
+
+	if (log_level_parse(value, field(r, at)))
+		return true;
+	snprintf(why, VALUE_WHY, "'%s' is no level; allowed is error, warn, "
+		 "info or debug", value_quote(value, q));
+	return false;
+}
+
+static void level_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+
+	fprintf(f, "%s = %s\n", r->key,
+		names[*(const enum log_level *)field_of(r, at)]);
+}
+
+static const struct node_conf_kind level = { level_set, level_print, false };
+
+/* Keys */
+
+static bool private_set(const struct node_conf_row *r, void *at,
+			const char *value, char why[static VALUE_WHY])
+{
+	struct node_conf *c = at;
+
+	if (!value_key_private(value, field(r, at), why))
+		return false;
+	c->have_private = true;
+	return true;
+}
+
+static bool psk_set(const struct node_conf_row *r, void *at, const char *value,
+		    char why[static VALUE_WHY])
+{
+	return value_key_psk(value, field(r, at), why);
+}
+
+static void hidden_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	static const uint8_t none[KEY_OCTETS];
+
+	if (!secret_eq(field_of(r, at), none, sizeof(none)))
+		fprintf(f, "# %s is set (hidden)\n", r->key);
+}
+
+static bool public_set(const struct node_conf_row *r, void *at,
+		       const char *value, char why[static VALUE_WHY])
+{
+	struct key_public k;
+
+	if (!value_key_public(value, &k, why))
+		return false;
+	if (key_public_is_zero(&k)) {
+		snprintf(why, VALUE_WHY, "the key is all zero; allowed is what "
+			 "wg pubkey prints");
+		return false;
+	}
+	memcpy(field(r, at), &k, sizeof(k));
+	return true;
+}
+
+static void public_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	char buf[KEY_TEXT];
+
+	fprintf(f, "%s = %s\n", r->key, key_public_text(field_of(r, at), buf));
+}
+
+static const struct node_conf_kind private_key = { private_set, hidden_print,
+						   true };
+static const struct node_conf_kind psk = { psk_set, hidden_print, true };
+static const struct node_conf_kind public_key = { public_set, public_print,
+						  false };
+
+/* Places */
+
+static bool endpoint_set(const struct node_conf_row *r, void *at,
+			 const char *value, char why[static VALUE_WHY])
+{
+	return value_endpoint(value, field(r, at), why);
+}
+
+static void endpoint_print(const struct node_conf_row *r, const void *at,
+			   FILE *f)
+{
+	const struct endpoint *e = field_of(r, at);
+	char buf[ADDR_TEXT];
+
+	if (!endpoint_is_zero(e))
+		fprintf(f, "%s = %s\n", r->key, endpoint_text(e, buf));
+}
+
+static bool allowed_set(const struct node_conf_row *r, void *at,
+			const char *value, char why[static VALUE_WHY])
+{
+	struct node_conf_peer *p = at;
+
+	return value_prefixes(value, p->allowed, NODE_CONF_ALLOWED_MAX,
+			      &p->allowed_count, why);
+}
+
+static void allowed_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	const struct node_conf_peer *p = at;
+	char buf[ADDR_TEXT];
+
+	for (unsigned i = 0; i < p->allowed_count; i++)
+		fprintf(f, "%s = %s\n", r->key,
+			prefix_text(&p->allowed[i], buf));
+}
+
+/* add_address() - one word of the list */
+static bool add_address(struct node_conf *c, const char *word,
+			char why[static VALUE_WHY])
+{
+	if (c->address_count == NODE_CONF_ADDRESSES_MAX) {
+		snprintf(why, VALUE_WHY, "too many addresses; allowed are %d",
+			 NODE_CONF_ADDRESSES_MAX);
+		return false;
+	}
+	if (!value_address(word, &c->address_ips[c->address_count],
+			   &c->addresses[c->address_count], why))
+		return false;
+	c->address_count++;
+	return true;
+}
+
+static bool address_set(const struct node_conf_row *r, void *at,
+			const char *value, char why[static VALUE_WHY])
+{
+	struct node_conf *c = at;
+	unsigned before = c->address_count;
+	char list[512], *rest = list, *word;
+
+	if (strlen(value) >= sizeof(list)) {
+		snprintf(why, VALUE_WHY, "too many addresses; allowed are %d",
+			 NODE_CONF_ADDRESSES_MAX);
+		return false;
+	}
+	strcpy(list, value);
+	while ((word = strtok_r(rest, ", \t", &rest)))
+		if (!add_address(c, word, why)) {
+			c->address_count = before;
+			return false;
+		}
+	return true;
+}
+
+static void address_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	const struct node_conf *c = at;
+	char buf[ADDR_TEXT];
+
+	for (unsigned i = 0; i < c->address_count; i++)
+		fprintf(f, "%s = %s/%u\n", r->key,
+			ipaddr_text(&c->address_ips[i], buf),
+			prefix_family_bits(&c->addresses[i]));
+}
+
+static const struct node_conf_kind at_endpoint = { endpoint_set, endpoint_print,
+						   false };
+static const struct node_conf_kind allowed = { allowed_set, allowed_print,
+					       false };
+static const struct node_conf_kind address = { address_set, address_print,
+					       false };
+
+#define MINE(m)	 offsetof(struct node_conf, m), sizeof(((struct node_conf *)0)->m)
+#define PEERS(m) \
+	offsetof(struct node_conf_peer, m), sizeof(((struct node_conf_peer *)0)->m)
+
+const struct node_conf_row node_conf_rows[] = {
+	{ "Node", false, "State", &path, MINE(state), 0, 0,
+	  "Folder of keys, netmap and port; made 0700 if missing. Flag *--state*. "
+	  "Default /var/lib/adit." },
+	{ "Node", false, "Socket", &path, MINE(socket), 0, 0,
+	  "Control socket that *adit*(1) asks. Flag *--socket*. Default "
+	  "/run/adit/adit.sock." },
+	{ "Node", false, "Tun", &name, MINE(tun), 0, 0,
+	  "Name of the network interface. Flag *--tun*. Default adit0." },
+	{ "Node", false, "LogLevel", &level, MINE(log_level), 0, 0,
+	  "error, warn, info or debug. Flag *--log-level*. Default info." },
+	{ "Node", false, "Workers", &u32, MINE(workers), 0, 64,
+	  "Packet threads, 0 to 64. Default 0: as many as pay on this machine." },
+	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,
+	  "Force one implementation of packet encryption by its name. Default: the "
+	  "fastest that this CPU can run." },
+	{ "Interface", false, "ListenPort", &u16, MINE(port), 0, 65535,
+	  "UDP port. Flag *--port*. Default 0: one of 20000 to 31999, chosen once "
+	  "and kept in State." },
+	{ "Interface", false, "MTU", &u32, MINE(mtu), 1280, 9000,
+	  "Octets of the largest inner packet, 1280 to 9000. Default 1400." },
+	{ "Interface", false, "FwMark", &u32, MINE(mark), 0, UINT32_MAX,
+	  "Firewall mark of the outer packets, decimal or 0x hexadecimal; off or 0: "
+	  "none, the default." },
+	{ "Interface", false, "PrivateKey", &private_key, MINE(private_key), 0, 0,
+	  "Tunnel key, as wg genkey prints it; the file must then have mode 0600. "
+	  "Default: one made at the first start and kept in State." },
+	{ "Interface", false, "Address", &address, MINE(addresses), 0, 0,
+	  "Addresses of this machine with the length of their network, separated by "
+	  "commas, up to 4, such as 10.0.0.1/24. Needed only without a coordination "
+	  "server. May be given more than once." },
+	{ "Peer", true, "PublicKey", &public_key, PEERS(key), 0, 0,
+	  "The peer's key, as wg pubkey prints it. Needed." },
+	{ "Peer", true, "PresharedKey", &psk, PEERS(psk), 0, 0,
+	  "A second secret that both ends know, as wg genpsk prints it; the file "
+	  "must then have mode 0600. Default: none." },
+	{ "Peer", true, "Endpoint", &at_endpoint, PEERS(at), 0, 0,
+	  "Where the peer is: ADDRESS:PORT, an IPv6 address in brackets. Default: "
+	  "wherever it calls from." },
+	{ "Peer", true, "AllowedIPs", &allowed, PEERS(allowed), 0, 0,
+	  "Prefixes that are routed to this peer and accepted from it, separated by "
+	  "commas, up to 64. May be given more than once." },
+	{ "Peer", true, "PersistentKeepalive", &u16, PEERS(keepalive_s), 0, 65535,
+	  "Seconds between keepalives, 1 to 65535; off or 0: none, the default." },
+};
+
+const size_t node_conf_row_count = ARRAY_SIZE(node_conf_rows);
