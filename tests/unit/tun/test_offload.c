@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_offload.c - cut and joined packets are the same packets; lies are refused
+ *
+ * The oracle is a naive builder: it makes each packet by itself with a checksum taken
+ * two octets at a time.
+ */
+#include "tests/unit/unit.h"
+
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+
+#include "base/rand.h"
+#include "tun/checksum.h"
+#include "tun/ip.h"
+#include "tun/offload.h"
+#include "tun/segment.h"
+
+enum {
+	ROUNDS = 400,
+	FLOWS = 5,
+	PACKET_ROOM = 2048,
+};
+
+/* ---- the naive oracle ---- */
+
+static uint16_t naive_sum(uint32_t sum, const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i + 1 < n; i += 2)
+		sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+	if (n & 1)
+		sum += (uint32_t)(p[n - 1] << 8);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static void put16(uint8_t *p, size_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v & 0xffff);
+}
+
+struct flow {
+	bool v6, tcp, df;
+	uint8_t number;
+	uint32_t seq;
+	uint16_t id;
+	size_t size;
+};
+
+/* build() - the flow's next packet with n octets of payload; returns its length */
+static size_t build(struct flow *f, uint8_t *p, size_t n, uint8_t flags,
+		    uint8_t fill)
+{
+	size_t ip = f->v6 ? 40 : 20, l4 = f->tcp ? 32 : 8;
+	size_t length = ip + l4 + n, field = ip + (f->tcp ? 16 : 6);
+	uint8_t protocol = f->tcp ? 6 : 17;
+	uint32_t sum;
+
+	memset(p, 0, length);
+	memset(p + ip + l4, fill, n);
+	if (f->v6) {
+		p[0] = 0x60;
+		put16(p + 4, length - 40);
+		p[6] = protocol;
+		p[7] = 64;
+		p[8] = p[24] = 0xfd;
+		p[23] = f->number;
+		p[39] = 1;
+	} else {
+		p[0] = 0x45;
+		put16(p + 2, length);
+		put16(p + 4, f->id++);
+		p[6] = f->df ? 0x40 : 0;
+		p[8] = 64;
+		p[9] = protocol;
+		p[12] = p[16] = 10;
+		p[15] = f->number;
+		p[19] = 1;
+		put16(p + 10, (uint16_t)~naive_sum(0, p, 20));
+	}
+	put16(p + ip, 1000 + f->number);
+	put16(p + ip + 2, 80);
+	if (f->tcp) {
+		put32(p + ip + 4, f->seq);
+		put32(p + ip + 8, 77);
+		p[ip + 12] = 0x80; /* 12 octets of options */
+		p[ip + 13] = flags;
+		put16(p + ip + 14, 500);
+		memcpy(p + ip + 20, "\1\1\10\12ABCDEFGH", 12);
+		f->seq += (uint32_t)n;
+	} else {
+		put16(p + ip + 4, length - ip);
+	}
+	sum = protocol + (uint32_t)(length - ip);
+	sum += f->v6 ? naive_sum(0, p + 8, 32) : naive_sum(0, p + 12, 8);
+	sum = (uint16_t)~naive_sum(sum, p + ip, length - ip);
+	put16(p + field, sum ? sum : 0xffff);
+	return length;
+}
+
+/* ---- checksum ---- */
+
+static void checksum_agrees_with_naive(void **state)
+{
+	struct prng g = { 7 };
+	uint8_t b[300];
+
+	(void)state;
+	for (int round = 0; round < 2000; round++) {
+		size_t n = prng_below(&g, sizeof(b));
+		uint16_t fast, slow;
+
+		for (size_t i = 0; i < n; i++)
+			b[i] = (uint8_t)prng_u64(&g);
+		fast = checksum_fold(checksum_add(0, b, n));
+		slow = naive_sum(0, b, n);
+		assert_int_equal(be16_get(*(be16 *)&fast), slow);
+	}
+}
+
+/* ---- split ---- */
+
+static uint8_t whole[70000], cut_room[200000];
+
+/* cut_write() - linearize and cut; returns packets at *stride apart behind headroom */
+static struct offload_cut cut(const uint8_t *p, size_t n, size_t headroom)
+{
+	struct offload_layout l = { .out = cut_room, .room = sizeof(cut_room),
+				    .headroom = headroom, .tailroom = 16 };
+	struct offload_cut c;
+
+	assert_int_equal(offload_plan(p, n, 16, 1400, &l, &c), DROP_NONE);
+	assert_int_equal(offload_split(p, n, &l, &c), DROP_NONE);
+	return c;
+}
+
+static void super_packet_is_cut_as_if_built(void **state)
+{
+	struct prng g = { 3 };
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		struct flow a = { .v6 = prng_below(&g, 2),
+				  .tcp = prng_below(&g, 2),
+				  .number = 9, .seq = (uint32_t)prng_u64(&g),
+				  .id = (uint16_t)prng_u64(&g) };
+		struct flow b = a;
+		size_t size = 1 + prng_below(&g, 1300);
+		size_t payload = size + prng_below(&g, (uint32_t)(40 * size));
+		struct virtio_net_hdr v = { .gso_size = (uint16_t)size };
+		uint8_t one[PACKET_ROOM];
+		struct offload_cut c;
+		size_t n;
+
+		if (payload > 60000)
+			payload = 60000;
+		if (payload <= size)
+			payload = size + 1;
+		n = build(&a, whole + 10, payload, TCP_ACK | TCP_PSH, 0x5a);
+		v.gso_type = !a.tcp ? 5 : a.v6 ? 4 : 1;
+		v.flags = 1;
+		v.csum_start = a.v6 ? 40 : 20;
+		v.csum_offset = a.tcp ? 16 : 6;
+		memcpy(whole, &v, 10);
+		if ((payload + size - 1) / size > OFFLOAD_SEGMENTS_MAX)
+			continue;
+		c = cut(whole, 10 + n, 24);
+		for (unsigned i = 0; i < c.count; i++) {
+			bool last = i + 1 == c.count;
+			size_t part = last ? payload - i * size : size;
+			size_t want = build(&b, one, part,
+					    last ? TCP_ACK | TCP_PSH : TCP_ACK,
+					    0x5a);
+
+			assert_int_equal(last ? c.last_length : c.length, want);
+			assert_memory_equal(cut_room + i * c.stride + 24, one,
+					    want);
+		}
+	}
+}
+
+static void left_out_checksum_is_made(void **state)
+{
+	struct flow f = { .tcp = true, .number = 3 };
+	uint8_t good[PACKET_ROOM], *p = whole + 10;
+	struct virtio_net_hdr v = { .flags = 1, .csum_start = 20,
+				    .csum_offset = 16 };
+	size_t n = build(&f, good, 333, TCP_ACK, 1);
+	struct segment s;
+	uint16_t pseudo;
+
+	(void)state;
+	memcpy(p, good, n);
+	assert_true(segment_parse(p, n, &s));
+	pseudo = checksum_fold(segment_pseudo(p, &s, n));
+	memcpy(p + 36, &pseudo, 2);
+	memcpy(whole, &v, 10);
+	assert_int_equal(cut(whole, 10 + n, 0).count, 1);
+	assert_memory_equal(cut_room, good, n);
+}
+
+static void lies_are_refused(void **state)
+{
+	struct flow f = { .tcp = true, .number = 3 };
+	size_t n = build(&f, whole + 10, 3000, TCP_ACK, 1);
+	struct offload_layout l = { .out = cut_room, .room = sizeof(cut_room) };
+	struct offload_cut c;
+	static const struct virtio_net_hdr lies[] = {
+		{ .gso_type = 1, .gso_size = 0 },
+		{ .gso_type = 4, .gso_size = 1000 },
+		{ .gso_type = 5, .gso_size = 1000 },
+		{ .gso_type = 2, .gso_size = 1000 },
+		{ .gso_type = 3, .gso_size = 1000 },
+		{ .gso_type = 1, .gso_size = 1 },
+		{ .flags = 1, .gso_type = 1, .gso_size = 1000, .csum_start = 24 },
+		{ .flags = 1, .csum_start = 20, .csum_offset = 65000 },
+		{ .flags = 1, .csum_start = 65535, .csum_offset = 65535 },
+		{ .flags = 1, .csum_start = 3051, .csum_offset = 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		memcpy(whole, &lies[i], 10);
+		assert_int_equal(offload_plan(whole, 10 + n, 16, 1400, &l, &c),
+				 DROP_OFFLOAD);
+	}
+	memset(whole, 0, 10);
+	for (size_t cut_at = 0; cut_at < 10 + n; cut_at++)
+		assert_int_not_equal(offload_plan(whole, cut_at, 16, 1400, &l,
+						  &c),
+				     DROP_NONE);
+	l.room = 100;
+	assert_int_equal(offload_plan(whole, 10 + n, 16, 1400, &l, &c),
+			 DROP_NONE);
+	assert_int_equal(offload_split(whole, 10 + n, &l, &c), DROP_OFFLOAD);
+}
+
+/* ---- merge, then split: the same packets, flow by flow ---- */
+
+static uint8_t sent[OFFLOAD_MERGE_MAX][PACKET_ROOM];
+static uint8_t kept[OFFLOAD_MERGE_MAX][PACKET_ROOM];
+static size_t length_of[OFFLOAD_MERGE_MAX];
+static unsigned flow_of[OFFLOAD_MERGE_MAX];
+
+static size_t linearize(const struct offload_write *w)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < w->iovs; i++) {
+		memcpy(whole + n, w->iov[i].iov_base, w->iov[i].iov_len);
+		n += w->iov[i].iov_len;
+	}
+	return n;
+}
+
+static unsigned flow_number(const uint8_t *p)
+{
+	return p[0] >> 4 == 6 ? p[23] : p[15];
+}
+
+/* forget_id() - with DF the ID means nothing (RFC 6864), and a cut counts it anew */
+static void forget_id(uint8_t *p)
+{
+	if (p[0] == 0x45 && p[6] & 0x40)
+		memset(p + 4, 0, 2), memset(p + 10, 0, 2);
+}
+
+static unsigned make_batch(struct prng *g, struct flow *flows)
+{
+	unsigned count = 1 + prng_below(g, OFFLOAD_MERGE_MAX);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct flow *f = &flows[prng_below(g, FLOWS)];
+		size_t n = prng_below(g, 8) ? f->size : prng_below(g, 1300);
+		uint8_t flags = TCP_ACK;
+		unsigned odd = prng_below(g, 40);
+
+		if (odd == 0)
+			flags |= TCP_FIN;
+		if (odd == 1 || odd == 2)
+			flags |= TCP_PSH;
+		if (odd == 3)
+			f->seq += 5; /* something is missing */
+		if (odd == 4)
+			f->id += 3;
+		flow_of[i] = f->number;
+		length_of[i] = build(f, sent[i], n, flags, (uint8_t)i);
+		if (odd == 5)
+			sent[i][length_of[i] - 1] ^= 1; /* wrong checksum */
+		if (odd == 6 && !f->v6) { /* a fragment */
+			sent[i][6] |= 0x20;
+			put16(sent[i] + 10, 0);
+			put16(sent[i] + 10,
+			      (uint16_t)~naive_sum(0, sent[i], 20));
+		}
+		memcpy(kept[i], sent[i], length_of[i]);
+	}
+	return count;
+}
+
+/* next_of_flow() - the first packet at or behind from of that flow */
+static unsigned next_of_flow(unsigned from, unsigned count, unsigned flow)
+{
+	while (from < count && flow_of[from] != flow)
+		from++;
+	return from;
+}
+
+static unsigned check_write(const struct offload_write *w, unsigned count,
+			    unsigned *next)
+{
+	size_t n = linearize(w);
+	struct offload_cut c = cut(whole, n, 0);
+
+	assert_int_equal(c.count, w->packets);
+	for (unsigned i = 0; i < c.count; i++) {
+		uint8_t *p = cut_room + i * c.stride;
+		unsigned flow = flow_number(p);
+		unsigned at = next_of_flow(next[flow], count, flow);
+
+		assert_true(at < count);
+		next[flow] = at + 1;
+		assert_int_equal(i + 1 < c.count ? c.length : c.last_length,
+				 length_of[at]);
+		forget_id(p);
+		forget_id(kept[at]);
+		assert_memory_equal(p, kept[at], length_of[at]);
+	}
+	return c.count;
+}
+
+static void merged_and_cut_is_the_same(void **state)
+{
+	static struct offload_write out[OFFLOAD_MERGE_MAX];
+	struct offload_packet p[OFFLOAD_MERGE_MAX];
+	struct offload_merger *m = offload_merger_new(true, true);
+	struct prng g = { 11 };
+	unsigned joined = 0;
+
+	(void)state;
+	assert_non_null(m);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct flow flows[FLOWS];
+		unsigned next[FLOWS] = { 0 }, count, writes, seen = 0;
+
+		for (uint8_t i = 0; i < FLOWS; i++)
+			flows[i] = (struct flow){
+				.v6 = prng_below(&g, 2),
+				.tcp = prng_below(&g, 3) > 0,
+				.df = prng_below(&g, 2),
+				.number = i,
+				.seq = (uint32_t)prng_u64(&g),
+				.size = 1 + prng_below(&g, 1300),
+			};
+		count = make_batch(&g, flows);
+		for (unsigned i = 0; i < count; i++)
+			p[i] = (struct offload_packet){ sent[i], length_of[i] };
+		writes = offload_merge(m, p, count, out);
+		for (unsigned i = 0; i < writes; i++)
+			seen += check_write(&out[i], count, next);
+		assert_int_equal(seen, count);
+		joined += count - writes;
+	}
+	assert_true(joined > ROUNDS * 20); /* it does join */
+	offload_merger_free(m);
+}
+
+static void bulk_becomes_one_write(void **state)
+{
+	static struct offload_write out[OFFLOAD_MERGE_MAX];
+	struct offload_packet p[40];
+	struct offload_merger *m = offload_merger_new(true, true);
+	struct flow f = { .tcp = true, .df = true, .number = 1 };
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		p[i] = (struct offload_packet){
+			sent[i], build(&f, sent[i], 1348, TCP_ACK, 1)
+		};
+	assert_int_equal(offload_merge(m, p, 40, out), 1);
+	assert_int_equal(out[0].packets, 40);
+	offload_merger_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(checksum_agrees_with_naive),
+		cmocka_unit_test(super_packet_is_cut_as_if_built),
+		cmocka_unit_test(left_out_checksum_is_made),
+		cmocka_unit_test(lies_are_refused),
+		cmocka_unit_test(merged_and_cut_is_the_same),
+		cmocka_unit_test(bulk_becomes_one_write),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
