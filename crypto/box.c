@@ -2,13 +2,14 @@
  *
  * box.c - sealed discovery messages between two nodes
  *
- * Layout: [magic 4][hint 8][nonce: counter 8, random 4][sealed n][tag 16], big-endian.
+ * Layout: [magic 4][hint 8][nonce: counter 8, random 4][sealed n][tag 16],
+ * big-endian.
  *   secret          = KDF1(Hash("adit discovery 1"), X25519(self, peer))
- *   key, hint key   = KDF2(secret, sender's public key || receiver's public key)
+ *   key, hint key   = KDF2(secret, sender's public || receiver's public)
  *   hint            = SipHash-2-4(hint key, epoch)
  *   sealed, tag     = ChaCha20-Poly1305(key, nonce, plain, ad = magic || hint)
- * The counter makes nonces unique; the random octets keep them so if the sender's
- * clock was set back over a restart.
+ * The counter makes nonces unique; the random octets keep them so if the
+ * sender's clock was set back over a restart.
  */
 #include "crypto/box.h"
 
@@ -112,8 +113,8 @@ static void window_shift(uint64_t seen[4], uint64_t by)
 	}
 }
 
-/* window_accept() - false: seen before, or too old to know. Bit i of the window is
- * the counter i + 1 below the highest. */
+/* window_accept() - false: seen before, or too old to know. Bit i of the window
+ * is the counter i + 1 below the highest. */
 static bool window_accept(struct box *b, uint64_t counter)
 {
 	uint64_t below;
@@ -176,13 +177,15 @@ enum drop box_open(struct box *b, uint8_t *m, size_t n, const uint8_t **plain,
 		   size_t *plain_n)
 {
 	const struct box_header *h = (const void *)m;
-	uint8_t *sealed = m + sizeof(*h);
-	struct prim_aead a = aead_of(b->open_key, m);
+	struct prim_aead a;
+	uint8_t *sealed;
 
 	if (n < BOX_OVERHEAD)
 		return DROP_TOO_SHORT;
 	if (n > BOX_MAX)
 		return DROP_BAD_LENGTH;
+	a = aead_of(b->open_key, m);
+	sealed = m + sizeof(*h);
 	if (!prim_chacha_open(&a, sealed, n - sizeof(*h), sealed))
 		return DROP_DISCO_CRYPTO;
 	if (!window_accept(b, be64_get(h->counter)))

@@ -4,8 +4,8 @@
  *
  * Spec: Noise revision 34, s5 (cipher, symmetric and handshake state), s7.5:
  *   IK:  <- s  ...  -> e, es, s, ss   <- e, ee, se
- * Any failure ends the channel: its secrets are wiped and it stays dead. Unlike the
- * specification's default, a Diffie-Hellman result of zero is a failure.
+ * Any failure ends the channel: its secrets are wiped and it stays dead. Unlike
+ * the specification's default, a Diffie-Hellman result of zero is a failure.
  */
 #include "crypto/channel.h"
 
@@ -20,10 +20,10 @@
 #include "crypto/prim.h"
 
 enum stage {
-	WRITE_FIRST, /* client */
-	READ_FIRST, /* server */
+	WRITE_FIRST,  /* client */
+	READ_FIRST,   /* server */
 	WRITE_SECOND, /* server */
-	READ_SECOND, /* client */
+	READ_SECOND,  /* client */
 	READY,
 	DEAD,
 };
@@ -276,8 +276,8 @@ size_t channel_write_handshake(struct channel *c, const void *payload, size_t n,
 		return 0;
 	if (n > CHANNEL_PAYLOAD_MAX || room < head + n)
 		return 0;
-	ok = first ? write_first(c, payload, n, out) :
-		     write_second(c, payload, n, out);
+	ok = first ? write_first(c, payload, n, out)
+		   : write_second(c, payload, n, out);
 	if (ok)
 		return head + n;
 	die(c);
@@ -293,8 +293,8 @@ int channel_read_handshake(struct channel *c, const uint8_t *m, size_t n,
 	ok = (first || c->stage == READ_SECOND) && n >= head &&
 	     n - head <= CHANNEL_PAYLOAD_MAX && n - head <= room;
 	if (ok)
-		ok = first ? read_first(c, m, n - head, out) :
-			     read_second(c, m, n - head, out);
+		ok = first ? read_first(c, m, n - head, out)
+			   : read_second(c, m, n - head, out);
 	if (ok)
 		return (int)(n - head);
 	die(c);
@@ -313,7 +313,8 @@ const struct key_public *channel_peer(const struct channel *c)
 
 /* ---- transport ---- */
 
-size_t channel_seal(struct channel *c, const void *plain, size_t n, uint8_t *out)
+size_t channel_seal(struct channel *c, const void *plain, size_t n,
+		    uint8_t *out)
 {
 	if (c->stage != READY || c->send.n == UINT64_MAX)
 		return 0;

@@ -13,8 +13,8 @@
 struct channel_fixed {
 	bool client;
 	const struct key_private *own_static; /* copied */
-	const struct key_public *server; /* client only; copied */
-	const struct key_private *ephemeral; /* copied; never use one twice */
+	const struct key_public *server;      /* client only; copied */
+	const struct key_private *ephemeral;  /* copied; never use one twice */
 	struct slice prologue;
 };
 

@@ -302,22 +302,30 @@ static void rule_zero(struct tunnel *t, nsec_t now)
 		retire_all(t);
 }
 
-static nsec_t unanswered_at(const struct tunnel *t, nsec_t since)
+/* watched() - when a timer of the packet path runs out. While an earlier arming is
+ * still ahead it stands, though it may have been stopped and armed again since: to
+ * look then is early enough, and until then no worker need wake us. */
+static nsec_t watched(struct tunnel *t, enum activity_timer timer, nsec_t at,
+		      nsec_t delay, nsec_t now)
 {
-	return since ? since + NEW_HANDSHAKE_AFTER + t->jitter : NSEC_NEVER;
+	nsec_t since;
+
+	if (at != NSEC_NEVER && now < at)
+		return at;
+	since = activity_watch(t->activity, timer);
+	return since ? since + delay : NSEC_NEVER;
 }
 
 static void rule_unanswered(struct tunnel *t, nsec_t now)
 {
-	struct activity *a = t->activity;
+	const nsec_t delay = NEW_HANDSHAKE_AFTER + t->jitter;
 
-	t->unanswered_at =
-		unanswered_at(t, activity_watch(a, ACTIVITY_UNANSWERED));
+	t->unanswered_at = watched(t, ACTIVITY_UNANSWERED, t->unanswered_at,
+				   delay, now);
 	if (now < t->unanswered_at)
 		return;
-	atomic_store(&a->unanswered, 0);
-	t->unanswered_at =
-		unanswered_at(t, activity_watch(a, ACTIVITY_UNANSWERED));
+	atomic_store(&t->activity->unanswered, 0);
+	t->unanswered_at = NSEC_NEVER;
 	t->jitter = jitter(t);
 	begin(t, now);
 }
@@ -340,23 +348,19 @@ static void keepalive(struct tunnel *t, nsec_t now)
 	queue(t, TUNNEL_SEND_KEEPALIVE, NULL);
 }
 
-static nsec_t owed_at(nsec_t since)
-{
-	return since ? since + KEEPALIVE_TIMEOUT : NSEC_NEVER;
-}
-
 static void rule_owed(struct tunnel *t, nsec_t now)
 {
 	struct activity *a = t->activity;
 
-	t->owed_at = owed_at(activity_watch(a, ACTIVITY_OWED));
+	t->owed_at = watched(t, ACTIVITY_OWED, t->owed_at, KEEPALIVE_TIMEOUT,
+			     now);
 	if (now < t->owed_at)
 		return;
+	t->owed_at = NSEC_NEVER;
 	atomic_store(&a->owed, 0);
 	keepalive(t, now);
 	if (atomic_load(&a->owed_more))
 		t->owed_again_at = now + KEEPALIVE_TIMEOUT;
-	t->owed_at = owed_at(activity_watch(a, ACTIVITY_OWED));
 }
 
 /* rule_owed_again() - data that came while the first keepalive was owed, unless data

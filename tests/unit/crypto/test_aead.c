@@ -2,10 +2,10 @@
  *
  * test_aead.c - every implementation against published vectors and all others
  *
- * Vectors: ChaCha20-Poly1305 from RFC 8439 appendix A.5 (whose tag covers associated
- * data, which packets do not have: its ciphertext alone) and from WireGuard's
- * self-test (2 and 5); AES-256-GCM from McGrew and Viega, "The Galois/Counter Mode
- * of Operation", appendix B, test cases 13 and 14.
+ * Vectors: ChaCha20-Poly1305 from RFC 8439 appendix A.5 (whose tag covers
+ * associated data, which packets do not have: its ciphertext alone) and from
+ * WireGuard's self-test (2 and 5); AES-256-GCM from McGrew and Viega, "The
+ * Galois/Counter Mode of Operation", appendix B, test cases 13 and 14.
  */
 #include "tests/unit/unit.h"
 
@@ -18,7 +18,7 @@
 #include "crypto/key.h"
 
 static const char *const names[] = {
-	"libsodium", "openssl", "ipsec-mb-sse", "ipsec-mb-avx2",
+	"libsodium",	   "openssl",  "ipsec-mb-sse", "ipsec-mb-avx2",
 	"ipsec-mb-avx512", "ipsec-mb", NULL,
 };
 
@@ -46,18 +46,18 @@ static const struct vector vectors[] = {
 	  true },
 	{ AEAD_CHACHA20_POLY1305,
 	  "4cf5968338e6ae7f2d292576d5752786919a277afb46c5ef9481795714594068",
-	  UINT64_C(0x8e7745327133bfca), "",
-	  "eae01e9e2c91aae1db5d993f8af76992", false },
+	  UINT64_C(0x8e7745327133bfca), "", "eae01e9e2c91aae1db5d993f8af76992",
+	  false },
 	{ AEAD_CHACHA20_POLY1305,
 	  "66ca9c232a4b4b310e92898bf493c78798a3d839f8f4a701c02e0aa67e5a7887",
 	  UINT64_C(0x3092bf9c5faa1c20), "2d",
 	  "bfe15b0bdb6bf55e6c5d84443981c19cac", false },
 	{ AEAD_AES_256_GCM,
-	  "0000000000000000000000000000000000000000000000000000000000000000",
-	  0, "", "530f8afbc74536b9a963b4f1c4cb738b", false },
+	  "0000000000000000000000000000000000000000000000000000000000000000", 0,
+	  "", "530f8afbc74536b9a963b4f1c4cb738b", false },
 	{ AEAD_AES_256_GCM,
-	  "0000000000000000000000000000000000000000000000000000000000000000",
-	  0, "00000000000000000000000000000000",
+	  "0000000000000000000000000000000000000000000000000000000000000000", 0,
+	  "00000000000000000000000000000000",
 	  "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919",
 	  false },
 };
@@ -127,7 +127,10 @@ static void published_vectors(void **state)
 
 /* ---- random batches ---- */
 
-enum { ROOM = 1600, BATCHES = 12 };
+enum {
+	ROOM = 1600,
+	BATCHES = 12
+};
 
 struct batch {
 	unsigned n;
@@ -142,9 +145,10 @@ struct batch {
 
 static size_t random_length(struct prng *g)
 {
-	static const size_t edges[] = { 0, 1, 15, 16, 17, 63, 64, 65, 127, 128,
-					129, 255, 256, 257, 511, 512, 1023, 1024,
-					1025, 1420, 1500 };
+	static const size_t edges[] = {
+		0,   1,	  15,  16,  17,	 63,   64,   65,   127,	 128, 129,
+		255, 256, 257, 511, 512, 1023, 1024, 1025, 1420, 1500
+	};
 
 	if (prng_below(g, 2))
 		return edges[prng_below(g, ARRAY_SIZE(edges))];

@@ -18,7 +18,8 @@ static void pair_make(struct pair *p)
 	key_private_generate(&p->b_key);
 	key_public_of(&p->a_key, &p->a_public);
 	key_public_of(&p->b_key, &p->b_public);
-	assert_true(box_init(&p->a, &p->a_key, &p->a_public, &p->b_public, 1000));
+	assert_true(
+		box_init(&p->a, &p->a_key, &p->a_public, &p->b_public, 1000));
 	assert_true(box_init(&p->b, &p->b_key, &p->b_public, &p->a_public, 5));
 }
 
@@ -57,8 +58,9 @@ static void both_ways(void **state)
 		assert_int_equal(box_seal(from, 7, text, n, m),
 				 n + BOX_OVERHEAD);
 		assert_true(box_is(m, n + BOX_OVERHEAD));
-		assert_int_equal(box_open(to, m, n + BOX_OVERHEAD, &plain,
-					  &plain_n), DROP_NONE);
+		assert_int_equal(
+			box_open(to, m, n + BOX_OVERHEAD, &plain, &plain_n),
+			DROP_NONE);
 		assert_int_equal(plain_n, n);
 		assert_memory_equal(plain, text, n);
 	}
@@ -113,8 +115,8 @@ static void tampering_is_found(void **state)
 	}
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(open_copy(&p.b, m, i),
-				 i < BOX_OVERHEAD ? DROP_TOO_SHORT :
-						    DROP_DISCO_CRYPTO);
+				 i < BOX_OVERHEAD ? DROP_TOO_SHORT
+						  : DROP_DISCO_CRYPTO);
 	assert_int_equal(open_copy(&p.b, m, BOX_MAX + 1), DROP_BAD_LENGTH);
 	assert_int_equal(open_copy(&p.b, m, n), DROP_NONE);
 }
@@ -186,7 +188,7 @@ static void replay_window(void **state)
 	}
 }
 
-/* every order of arrival: each counter of a shuffled run is taken exactly once */
+/* each counter of a shuffled run is taken exactly once */
 static void window_against_a_list(void **state)
 {
 	bool seen[2000] = { false };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_channel.c - the coordination channel against published vectors and misuse
+ * test_channel.c - the coordination channel against published vectors and
+ * misuse
  *
- * Vectors: "Noise_IK_25519_ChaChaPoly_BLAKE2s" of the cacophony and of the snow test
- * vectors.
+ * Vectors: "Noise_IK_25519_ChaChaPoly_BLAKE2s" of the cacophony and of the snow
+ * test vectors.
  */
 #include "tests/unit/unit.h"
 
@@ -112,11 +113,12 @@ static void handshake_message(struct channel *from, struct channel *to,
 	size_t n = unit_hex(m->payload, payload, sizeof(payload));
 	size_t sealed_n = unit_hex(m->sealed, sealed, sizeof(sealed));
 
-	assert_int_equal(channel_write_handshake(from, payload, n, out,
-						 sizeof(out)), sealed_n);
+	assert_int_equal(
+		channel_write_handshake(from, payload, n, out, sizeof(out)),
+		sealed_n);
 	assert_memory_equal(out, sealed, sealed_n);
-	assert_int_equal(channel_read_handshake(to, out, sealed_n, got,
-						sizeof(got)), n);
+	assert_int_equal(
+		channel_read_handshake(to, out, sealed_n, got, sizeof(got)), n);
 	assert_memory_equal(got, payload, n);
 }
 
@@ -236,8 +238,9 @@ static void look_alike_server(void **state)
 
 	assert_true(channel_write_handshake(e.client, "", 0, m, 200) > 0);
 	key_public_of(&machine_key, (struct key_public *)(void *)m);
-	assert_int_equal(channel_read_handshake(e.client, m, CHANNEL_SECOND, got,
-						100), -EBADMSG);
+	assert_int_equal(
+		channel_read_handshake(e.client, m, CHANNEL_SECOND, got, 100),
+		-EBADMSG);
 	expect_dead(e.client);
 	ends_free(&e);
 }
@@ -277,12 +280,13 @@ static void tampered_second(void **state)
 		struct ends e = ends_new();
 		size_t n = channel_write_handshake(e.client, "", 0, m, 200);
 
-		assert_int_equal(channel_read_handshake(e.server, m, n, got, 100),
-				 0);
+		assert_int_equal(
+			channel_read_handshake(e.server, m, n, got, 100), 0);
 		n = channel_write_handshake(e.server, "hello", 5, m, 200);
 		m[i] ^= 1;
-		assert_int_equal(channel_read_handshake(e.client, m, n, got, 100),
-				 -EBADMSG);
+		assert_int_equal(
+			channel_read_handshake(e.client, m, n, got, 100),
+			-EBADMSG);
 		expect_dead(e.client);
 		ends_free(&e);
 	}
@@ -315,9 +319,11 @@ static void turns_and_sizes(void **state)
 	assert_int_equal(channel_seal(e.client, "", 0, big), 0);
 	assert_int_equal(channel_write_handshake(e.client, payload,
 						 sizeof(payload), big,
-						 sizeof(big)), 0);
+						 sizeof(big)),
+			 0);
 	assert_int_equal(channel_write_handshake(e.client, "", 0, big,
-						 CHANNEL_FIRST - 1), 0);
+						 CHANNEL_FIRST - 1),
+			 0);
 	n = channel_write_handshake(e.client, payload, CHANNEL_PAYLOAD_MAX, big,
 				    sizeof(big));
 	assert_int_equal(n, CHANNEL_FIRST + CHANNEL_PAYLOAD_MAX);
@@ -369,7 +375,13 @@ static void tampered_message(void **state)
 
 static void order_matters(void **state)
 {
-	enum { REPLAY, REORDER, REFLECT, SHORT, CASES };
+	enum {
+		REPLAY,
+		REORDER,
+		REFLECT,
+		SHORT,
+		CASES
+	};
 
 	for (int i = 0; i < CASES; i++) {
 		struct ends e = ends_ready();
@@ -380,10 +392,11 @@ static void order_matters(void **state)
 		assert_int_equal(channel_seal(e.client, "world", 5, two), n);
 		if (i == REPLAY)
 			assert_int_equal(channel_open(e.server, one, n), 5);
-		assert_int_equal(channel_open(i == REFLECT ? e.client : e.server,
-					      i == REORDER ? two : copy,
-					      i == SHORT ? CHANNEL_TAG - 1 : n),
-				 -EBADMSG);
+		assert_int_equal(
+			channel_open(i == REFLECT ? e.client : e.server,
+				     i == REORDER ? two : copy,
+				     i == SHORT ? CHANNEL_TAG - 1 : n),
+			-EBADMSG);
 		ends_free(&e);
 	}
 }
