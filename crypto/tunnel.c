@@ -13,27 +13,28 @@
  */
 #include "crypto/tunnel.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crypto/cookie.h"
+#include "crypto/events.h"
 #include "crypto/noise.h"
 #include "crypto/prim.h"
 #include "crypto/session.h"
 #include "crypto/tai64n.h"
 
 enum {
-	EVENTS = 32, /* more than one input and one turn of the rules can queue */
 	JITTER_MS = 334, /* 0..333 */
 };
 
 #define NEW_HANDSHAKE_AFTER (KEEPALIVE_TIMEOUT + REKEY_TIMEOUT)
 #define ZERO_AFTER	    (3 * REJECT_AFTER_TIME)
 
-struct event {
-	enum tunnel_event_kind kind;
-	struct session *session;
+static const struct {
+	uint32_t initiation, response;
+} types[AEAD_SUITES] = {
+	[AEAD_CHACHA20_POLY1305] = { MESSAGE_INITIATION, MESSAGE_RESPONSE },
+	[AEAD_AES_256_GCM] = { MESSAGE_AES_INITIATION, MESSAGE_AES_RESPONSE },
 };
 
 struct tunnel {
@@ -69,41 +70,13 @@ struct tunnel {
 	nsec_t interval; /* persistent keepalive; 0: off */
 	nsec_t jitter; /* of the new-handshake timer */
 
-	struct event events[EVENTS];
-	unsigned head, count;
-	uint8_t message[TUNNEL_MESSAGE_MAX]; /* of the one queued TUNNEL_SEND */
-	size_t message_n; /* 0: none is queued */
+	struct events events;
 };
-
-/* ---- events ---- */
 
 static void queue(struct tunnel *t, enum tunnel_event_kind kind,
 		  struct session *s)
 {
-	assert(t->count < EVENTS);
-	t->events[(t->head + t->count++) % EVENTS] = (struct event){ kind, s };
-}
-
-static void queue_message(struct tunnel *t, const void *m, size_t n)
-{
-	memcpy(t->message, m, n);
-	t->message_n = n;
-	queue(t, TUNNEL_SEND, NULL);
-}
-
-static void take(struct tunnel *t, struct tunnel_event *out)
-{
-	const struct event e = t->events[t->head];
-
-	t->head = (t->head + 1) % EVENTS;
-	t->count--;
-	out->kind = e.kind;
-	out->session = e.session;
-	if (e.kind != TUNNEL_SEND)
-		return;
-	memcpy(out->message, t->message, t->message_n);
-	out->n = t->message_n;
-	t->message_n = 0;
+	events_add(&t->events, kind, s);
 }
 
 static void retire(struct tunnel *t, struct session **slot)
@@ -168,22 +141,10 @@ static void begin(struct tunnel *t, nsec_t now)
 	t->give_up_at = t->send_at + REKEY_ATTEMPT_TIME;
 }
 
-static uint32_t initiation_type(enum aead_suite suite)
-{
-	return suite == AEAD_AES_256_GCM ? MESSAGE_AES_INITIATION :
-					   MESSAGE_INITIATION;
-}
-
-static uint32_t response_type(enum aead_suite suite)
-{
-	return suite == AEAD_AES_256_GCM ? MESSAGE_AES_RESPONSE :
-					   MESSAGE_RESPONSE;
-}
-
 static void initiate(struct tunnel *t, nsec_t now)
 {
 	struct message_initiation m = {
-		.type = le32_of(initiation_type(t->pair.suite)),
+		.type = le32_of(types[t->pair.suite].initiation),
 	};
 
 	forget_initiation(t);
@@ -198,7 +159,7 @@ static void initiate(struct tunnel *t, nsec_t now)
 	t->in_flight = true;
 	cookie_stamp(&t->cookie, (uint8_t *)&m, sizeof(m), now);
 	(void)activity_sent(t->activity, false, now);
-	queue_message(t, &m, sizeof(m));
+	events_add_message(&t->events, &m, sizeof(m));
 }
 
 static void give_up(struct tunnel *t)
@@ -449,10 +410,10 @@ void tunnel_poll(struct tunnel *t, struct tunnel_event *out, nsec_t now)
 	out->kind = TUNNEL_IDLE;
 	out->session = NULL;
 	out->n = 0;
-	if (!t->count)
+	if (!t->events.count)
 		run_rules(t, now);
-	if (t->count)
-		take(t, out);
+	if (t->events.count)
+		events_take(&t->events, out);
 }
 
 nsec_t tunnel_next_expiry(const struct tunnel *t)
@@ -465,7 +426,7 @@ nsec_t tunnel_next_expiry(const struct tunnel *t)
 		at = nsec_min(at, nsec_min(t->send_at, t->give_up_at));
 	if (t->usable)
 		at = nsec_min(at, t->current->born + REJECT_AFTER_TIME);
-	return t->count ? 0 : at;
+	return t->events.count ? 0 : at;
 }
 
 void tunnel_want(struct tunnel *t, nsec_t now)
@@ -526,28 +487,6 @@ void tunnel_timestamps_restore(struct tunnel *t, const uint8_t seen[static 12],
 
 /* ---- handshake input ---- */
 
-enum drop initiation_open(const struct identity *self, const uint8_t *m,
-			  size_t n, struct initiation *out)
-{
-	struct message_initiation in;
-	enum aead_suite suite;
-
-	if (n < sizeof(in))
-		return DROP_TOO_SHORT;
-	if (n > sizeof(in))
-		return DROP_MALFORMED;
-	memcpy(&in, m, sizeof(in));
-	if (le32_get(in.type) == MESSAGE_INITIATION)
-		suite = AEAD_CHACHA20_POLY1305;
-	else if (le32_get(in.type) == MESSAGE_AES_INITIATION)
-		suite = AEAD_AES_256_GCM;
-	else
-		return DROP_MALFORMED;
-	return noise_consume_initiation(self, suite, &in, out) ?
-		       DROP_NONE :
-		       DROP_HANDSHAKE_CRYPTO;
-}
-
 /* judge() - is this initiation the peer's, new, and not too soon? */
 static enum drop judge(const struct tunnel *t, const struct initiation *i,
 		       nsec_t now)
@@ -559,7 +498,7 @@ static enum drop judge(const struct tunnel *t, const struct initiation *i,
 		return DROP_HANDSHAKE_REPLAY;
 	if (t->answered && nsec_since(t->answered, now) < INITIATION_MIN_GAP)
 		return DROP_HANDSHAKE_FLOOD;
-	if (t->message_n || t->count > EVENTS / 2)
+	if (!events_room(&t->events))
 		return DROP_HANDSHAKE_FLOOD; /* the owner has not polled */
 	return DROP_NONE;
 }
@@ -568,7 +507,7 @@ static enum drop answer(struct tunnel *t, const struct initiation *i,
 			nsec_t now)
 {
 	struct message_response m = {
-		.type = le32_of(response_type(t->pair.suite)),
+		.type = le32_of(types[t->pair.suite].response),
 		.receiver = le32_of(i->sender_index),
 	};
 	struct noise_keys keys;
@@ -586,7 +525,7 @@ static enum drop answer(struct tunnel *t, const struct initiation *i,
 	cookie_stamp(&t->cookie, (uint8_t *)&m, sizeof(m), now);
 	(void)activity_received(t->activity, false, now);
 	(void)activity_sent(t->activity, false, now);
-	queue_message(t, &m, sizeof(m));
+	events_add_message(&t->events, &m, sizeof(m));
 	return DROP_NONE;
 }
 
@@ -611,7 +550,7 @@ static enum drop input_response(struct tunnel *t,
 	struct session *s;
 
 	if (!t->in_flight || le32_get(m->receiver) != t->handshake_index ||
-	    t->count > EVENTS / 2)
+	    !events_room(&t->events))
 		return DROP_HANDSHAKE_STATE;
 	if (!noise_consume_response(&t->handshake, &t->pair, m, &keys))
 		return DROP_HANDSHAKE_CRYPTO;
@@ -649,7 +588,7 @@ enum drop tunnel_input_response(struct tunnel *t, const uint8_t *m, size_t n,
 
 	if (n == sizeof(response)) {
 		memcpy(&response, m, n);
-		if (le32_get(response.type) == response_type(t->pair.suite))
+		if (le32_get(response.type) == types[t->pair.suite].response)
 			return input_response(t, &response, now);
 	}
 	if (n == sizeof(cookie)) {
