@@ -1,0 +1,644 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_relay.c - client and server engines, wired in memory under a virtual clock
+ */
+#include "tests/unit/unit.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "base/rand.h"
+#include "relay/client.h"
+#include "relay/frame.h"
+#include "relay/server.h"
+#include "relay/token.h"
+
+enum {
+	CLIENTS = 3,
+	FLIGHT = 256,
+	WALL = 1000000, /* seconds; the engine only compares it with tokens */
+	NETWORK = 7,
+};
+
+#define ONE_WAY MSEC(10)
+
+struct packet {
+	nsec_t due; /* 0: free */
+	struct endpoint from, to;
+	size_t n;
+	uint8_t m[RELAY_CONTROL_MAX];
+};
+
+struct node {
+	struct key_private key;
+	struct key_public public;
+	struct endpoint at;
+	struct relay_client *client;
+	unsigned got; /* data frames */
+	uint8_t last[64];
+	size_t last_n, last_header;
+	bool known; /* sender of the last one was known */
+	struct key_public sender;
+	enum drop verdict; /* of the last control frame */
+};
+
+struct world {
+	nsec_t now;
+	struct key_private relay_key;
+	struct key_public relay_public;
+	struct sign_private coord;
+	struct sign_public coord_public;
+	struct endpoint relay_at;
+	struct relay_server *server; /* NULL: dead */
+	struct relay_batch batch;
+	struct node node[CLIENTS];
+	struct packet flight[FLIGHT];
+	unsigned sent; /* frames by clients */
+};
+
+static struct endpoint at(uint32_t ip, uint16_t port)
+{
+	return (struct endpoint){ .ip = ipaddr_v4(ip), .port = port };
+}
+
+static void start_server(struct world *w, uint8_t secret)
+{
+	struct relay_server_params p = { .key = w->relay_key,
+					 .coord = w->coord_public,
+					 .network = NETWORK,
+					 .clients_max = 64,
+					 .seed = 9 };
+
+	memset(p.secret, secret, sizeof(p.secret));
+	w->server = relay_server_new(&p);
+	assert_non_null(w->server);
+}
+
+static void give_token(struct world *w, unsigned i, const struct token *t)
+{
+	uint8_t octets[TOKEN_OCTETS];
+
+	token_sign(t, &w->coord, octets);
+	relay_client_set_token(w->node[i].client, octets, sizeof(octets),
+			       w->now);
+}
+
+static void give_good_token(struct world *w, unsigned i)
+{
+	give_token(w, i,
+		   &(struct token){ w->node[i].public, NETWORK, WALL + 3600 });
+}
+
+static void add_node(struct world *w, unsigned i)
+{
+	struct node *n = &w->node[i];
+	struct relay_client_params p;
+
+	key_private_generate(&n->key);
+	key_public_of(&n->key, &n->public);
+	n->at = at(0xc6336400 + i, 40000);
+	p = (struct relay_client_params){ .self_private = &n->key,
+					  .self = n->public,
+					  .relay = w->relay_public,
+					  .at = { w->relay_at },
+					  .seed = 100 + i };
+	n->client = relay_client_new(&p);
+	assert_non_null(n->client);
+}
+
+static struct world *world_new(void)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	assert_non_null(w);
+	assert_int_equal(key_setup(), 0);
+	w->now = SEC(1);
+	w->relay_at = at(0xcb007101, 3478);
+	key_private_generate(&w->relay_key);
+	key_public_of(&w->relay_key, &w->relay_public);
+	sign_generate(&w->coord, &w->coord_public);
+	start_server(w, 1);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		add_node(w, i);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	for (unsigned i = 0; i < CLIENTS; i++)
+		relay_client_free(w->node[i].client);
+	relay_server_free(w->server);
+	free(w);
+}
+
+static void fly(struct world *w, const struct endpoint *from,
+		const struct endpoint *to, const void *m, size_t n)
+{
+	for (unsigned i = 0; i < FLIGHT; i++) {
+		struct packet *p = &w->flight[i];
+
+		if (p->due)
+			continue;
+		*p = (struct packet){ w->now + ONE_WAY, *from, *to, n, { 0 } };
+		memcpy(p->m, m, n);
+		return;
+	}
+	fail_msg("too many packets in flight");
+}
+
+static void arrive_at_server(struct world *w, struct packet *p)
+{
+	struct relay_in in = { .data = p->m,
+			       .n = p->n,
+			       .segment = p->n,
+			       .from = { .remote = p->from } };
+
+	if (!w->server)
+		return;
+	w->batch.n = 0;
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	for (unsigned i = 0; i < w->batch.n; i++)
+		fly(w, &w->relay_at, &w->batch.out[i].to.remote,
+		    w->batch.out[i].data, w->batch.out[i].n);
+}
+
+static void arrive_at_node(struct world *w, struct node *n, struct packet *p)
+{
+	size_t header;
+
+	if (!relay_is_data(p->m, p->n, &header)) {
+		n->verdict = relay_client_input(n->client, p->m, p->n, &p->from,
+						w->now);
+		return;
+	}
+	n->got++;
+	n->last_header = header;
+	n->last_n = p->n - header;
+	assert_true(n->last_n <= sizeof(n->last));
+	memcpy(n->last, p->m + header, n->last_n);
+	n->known = relay_client_sender(n->client, p->m, p->n, &n->sender);
+}
+
+static void arrive(struct world *w, struct packet p)
+{
+	if (endpoint_eq(&p.to, &w->relay_at)) {
+		arrive_at_server(w, &p);
+		return;
+	}
+	for (unsigned i = 0; i < CLIENTS; i++)
+		if (endpoint_eq(&p.to, &w->node[i].at))
+			arrive_at_node(w, &w->node[i], &p);
+}
+
+static void step(struct world *w)
+{
+	static const uint8_t fresh[32] = { 5 };
+	struct relay_client_send s;
+
+	w->now += MSEC(1);
+	for (unsigned i = 0; i < FLIGHT; i++) {
+		struct packet p = w->flight[i];
+
+		if (!p.due || p.due > w->now)
+			continue;
+		w->flight[i].due = 0;
+		arrive(w, p);
+	}
+	if (w->server && relay_server_next_expiry(w->server) <= w->now)
+		relay_server_tick(w->server, fresh, w->now, WALL);
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		struct node *n = &w->node[i];
+
+		if (relay_client_next_expiry(n->client) > w->now)
+			continue;
+		while (relay_client_poll(n->client, &s, w->now)) {
+			w->sent++;
+			fly(w, &n->at, &s.to, s.message, s.n);
+		}
+		assert_true(relay_client_next_expiry(n->client) > w->now);
+	}
+}
+
+static void run(struct world *w, nsec_t t)
+{
+	for (nsec_t end = w->now + t; w->now < end;)
+		step(w);
+}
+
+static bool registered(const struct world *w, unsigned i)
+{
+	struct relay_client_status s;
+
+	(void)relay_client_status(w->node[i].client, &s);
+	return s.registered;
+}
+
+/* send_data() - returns octets of header; 0: not registered */
+static size_t send_data(struct world *w, unsigned i, unsigned to, const char *text)
+{
+	uint8_t m[128];
+	struct endpoint e;
+	size_t h = relay_client_header(w->node[i].client, &w->node[to].public, m,
+				       &e, w->now);
+
+	if (!h)
+		return 0;
+	memcpy(m + h, text, strlen(text));
+	fly(w, &w->node[i].at, &e, m, h + strlen(text));
+	return h;
+}
+
+static uint64_t drops(const struct world *w, enum drop d)
+{
+	return relay_server_drops(w->server)->n[d];
+}
+
+static struct world *two_registered(void)
+{
+	struct world *w = world_new();
+
+	give_good_token(w, 0);
+	give_good_token(w, 1);
+	run(w, MSEC(60));
+	assert_true(registered(w, 0) && registered(w, 1));
+	return w;
+}
+
+static void test_register(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_client_status s;
+	struct relay_server_stats st;
+
+	run(w, MSEC(100));
+	(void)relay_client_status(w->node[0].client, &s);
+	assert_true(endpoint_eq(&s.observed[0], &w->node[0].at));
+	assert_int_equal(s.rtt, 2 * ONE_WAY);
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 2);
+	world_free(w);
+}
+
+static void test_idle_is_cheap(void **state)
+{
+	struct world *w = two_registered();
+	unsigned before;
+
+	run(w, SEC(1));
+	before = w->sent;
+	run(w, SEC(120));
+	assert_in_range(w->sent - before, 2 * 8, 2 * 12);
+	assert_true(registered(w, 0) && registered(w, 1));
+	world_free(w);
+}
+
+static void test_bad_tokens(void **state)
+{
+	struct world *w = world_new();
+	struct token wrong[] = {
+		{ w->node[0].public, NETWORK + 1, WALL + 3600 },
+		{ w->node[0].public, NETWORK, WALL - 61 },
+		{ w->node[1].public, NETWORK, WALL + 3600 }, /* another's */
+	};
+	enum drop row[] = { DROP_RELAY_TOKEN, DROP_RELAY_TOKEN,
+			    DROP_RELAY_CRYPTO };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(wrong); i++) {
+		uint64_t before = drops(w, row[i]);
+
+		give_token(w, 0, &wrong[i]);
+		run(w, SEC(1));
+		assert_false(registered(w, 0));
+		assert_int_equal(drops(w, row[i]), before + 1);
+	}
+	give_good_token(w, 0);
+	run(w, MSEC(60));
+	assert_true(registered(w, 0));
+	world_free(w);
+}
+
+/* Each octet of REGISTER flipped: never registered, never a crash. */
+static void test_register_flips(void **state)
+{
+	struct world *w = world_new();
+	struct relay_client_send s;
+	struct relay_server_stats st;
+	struct packet reg = { 0 };
+	struct relay_in in = { .from = { .remote = w->node[0].at } };
+
+	give_good_token(w, 0);
+	assert_true(relay_client_poll(w->node[0].client, &s, w->now));
+	in.data = s.message;
+	in.n = in.segment = s.n;
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	assert_int_equal(w->batch.n, 1);
+	assert_true(w->batch.out[0].n <= s.n);
+	assert_int_equal(relay_client_input(w->node[0].client,
+					    w->batch.out[0].data,
+					    w->batch.out[0].n, &w->relay_at,
+					    w->now),
+			 DROP_NONE);
+	assert_true(relay_client_poll(w->node[0].client, &s, w->now));
+	in.data = reg.m;
+	in.n = in.segment = s.n;
+	for (size_t i = 0; i < s.n; i++) {
+		memcpy(reg.m, s.message, s.n);
+		reg.m[i] ^= 0x10;
+		w->batch.n = 0;
+		w->now += MSEC(30);
+		relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+		relay_server_stats(w->server, &st);
+		assert_int_equal(st.clients, 0);
+		assert_true(w->batch.n <= 1);
+	}
+	in.from.remote.port++; /* the cookie is bound to the address */
+	memcpy(reg.m, s.message, s.n);
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 0);
+	in.from.remote.port--;
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 1);
+	world_free(w);
+}
+
+static void test_first_packet_is_not_delayed(void **state)
+{
+	struct world *w = two_registered();
+
+	assert_int_equal(send_data(w, 0, 1, "first"), 40);
+	run(w, 2 * ONE_WAY);
+	assert_int_equal(w->node[1].got, 1);
+	assert_memory_equal(w->node[1].last, "first", 5);
+	assert_true(w->node[1].known);
+	assert_true(key_public_eq(&w->node[1].sender, &w->node[0].public));
+	assert_int_equal(w->node[1].last_header, 8);
+
+	run(w, 2 * ONE_WAY); /* OPEN, PEER */
+	assert_int_equal(send_data(w, 0, 1, "second"), 8);
+	assert_int_equal(send_data(w, 1, 0, "back"), 8); /* it was told */
+	run(w, 2 * ONE_WAY);
+	assert_int_equal(w->node[1].got, 2);
+	assert_memory_equal(w->node[1].last, "second", 6);
+	assert_true(w->node[0].known);
+	assert_true(key_public_eq(&w->node[0].sender, &w->node[1].public));
+	world_free(w);
+}
+
+static void test_absent_receiver(void **state)
+{
+	struct world *w = two_registered();
+
+	assert_int_equal(send_data(w, 0, 2, "anyone"), 40);
+	run(w, MSEC(100));
+	assert_int_equal(drops(w, DROP_RELAY_NO_RECEIVER), 1);
+	give_good_token(w, 2);
+	run(w, SEC(2));
+	assert_int_equal(send_data(w, 0, 2, "now"), 40);
+	run(w, MSEC(100));
+	assert_int_equal(w->node[2].got, 1);
+	assert_int_equal(send_data(w, 0, 2, "again"), 8);
+	world_free(w);
+}
+
+static void test_rebinding(void **state)
+{
+	struct world *w = two_registered();
+
+	send_data(w, 0, 1, "a");
+	run(w, MSEC(100));
+	w->node[0].at.port = 50000;
+	send_data(w, 0, 1, "lost"); /* answered by a hint */
+	run(w, MSEC(120));
+	assert_true(registered(w, 0));
+	assert_int_equal(send_data(w, 0, 1, "b"), 8); /* the channel stands */
+	assert_int_equal(send_data(w, 1, 0, "c"), 8);
+	run(w, MSEC(30));
+	assert_int_equal(w->node[1].got, 2);
+	assert_int_equal(w->node[0].got, 1);
+	world_free(w);
+}
+
+static void test_relay_restart(void **state)
+{
+	struct world *w = two_registered();
+
+	send_data(w, 0, 1, "a");
+	run(w, MSEC(200));
+	relay_server_free(w->server);
+	start_server(w, 2);
+	send_data(w, 0, 1, "lost");
+	run(w, MSEC(120));
+	assert_true(registered(w, 0));
+	send_data(w, 1, 0, "wakes the other");
+	run(w, MSEC(120));
+	assert_true(registered(w, 1));
+	assert_int_equal(send_data(w, 0, 1, "b"), 40); /* numbers are void */
+	run(w, MSEC(50));
+	assert_int_equal(w->node[1].got, 2);
+	assert_memory_equal(w->node[1].last, "b", 1);
+	world_free(w);
+}
+
+static void test_node_restart(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_client_params p = { .self_private = &w->node[1].key,
+					 .self = w->node[1].public,
+					 .relay = w->relay_public,
+					 .at = { w->relay_at },
+					 .seed = 4242 };
+
+	send_data(w, 0, 1, "a");
+	run(w, MSEC(100));
+	relay_client_free(w->node[1].client);
+	w->node[1].client = relay_client_new(&p);
+	w->node[1].at.port++;
+	give_good_token(w, 1);
+	run(w, MSEC(100));
+	assert_int_equal(send_data(w, 0, 1, "b"), 8); /* the sender's stays */
+	run(w, MSEC(50));
+	assert_int_equal(w->node[1].got, 2);
+	assert_true(w->node[1].known);
+	assert_true(key_public_eq(&w->node[1].sender, &w->node[0].public));
+	world_free(w);
+}
+
+static void test_dead_relay(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_server *dead = w->server;
+	nsec_t start;
+
+	for (int i = 0; i < 20; i++) {
+		send_data(w, 0, 1, "x");
+		run(w, MSEC(50));
+	}
+	w->server = NULL;
+	start = w->now;
+	while (registered(w, 0)) {
+		send_data(w, 0, 1, "x");
+		run(w, MSEC(10));
+		assert_true(w->now - start < SEC(2));
+	}
+	print_message("# dead relay found in %u ms with traffic\n",
+		      (unsigned)((w->now - start) / MSEC(1)));
+	assert_true(w->now - start <= MSEC(1200));
+	run(w, SEC(20)); /* idle: one keepalive interval and a second */
+	assert_false(registered(w, 1));
+	w->server = dead;
+	run(w, SEC(12));
+	assert_true(registered(w, 0) && registered(w, 1));
+	world_free(w);
+}
+
+static void test_leave_and_removal(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_server_stats st;
+
+	relay_client_leave(w->node[0].client, w->now);
+	run(w, MSEC(30));
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 1);
+	assert_int_equal(st.channels, 0);
+	relay_server_remove(w->server, &w->node[1].public, w->now);
+	send_data(w, 1, 0, "x");
+	run(w, SEC(1));
+	assert_false(registered(w, 1));
+	assert_true(drops(w, DROP_RELAY_TOKEN) >= 1);
+	world_free(w);
+}
+
+static void test_silent_client_is_forgotten(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_server_stats st;
+
+	w->node[0].at.port = 1; /* its answers and pings go nowhere */
+	for (int i = 0; i < RELAY_SILENCE_S + 2; i++) {
+		static const uint8_t fresh[32] = { 6 };
+
+		w->now += SEC(1);
+		relay_server_tick(w->server, fresh, w->now, WALL);
+	}
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 0);
+	world_free(w);
+}
+
+/* 10^5 sources that never prove an address: nothing is kept, answers are no longer
+ * than requests. */
+static void test_spoofed_sources(void **state)
+{
+	struct world *w = world_new();
+	struct frame_hello hello = { .header = frame_header_of(FRAME_HELLO, 0) };
+	struct frame_ping ping = { .header = frame_header_of(FRAME_PING, 0) };
+	struct relay_server_stats st;
+	size_t before = mallinfo2().uordblks;
+
+	for (uint32_t i = 0; i < 100000; i++) {
+		bool odd = i & 1;
+		struct relay_in in = {
+			.data = odd ? (void *)&ping : (void *)&hello,
+			.n = odd ? sizeof(ping) : sizeof(hello),
+			.from = { .remote = at(0x0b000000 + i * 7, 999) },
+		};
+
+		in.segment = in.n;
+		w->batch.n = 0;
+		w->now += USEC(10);
+		relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+		assert_true(w->batch.n <= 1);
+		assert_true(!w->batch.n || w->batch.out[0].n <= in.n);
+	}
+	assert_int_equal(mallinfo2().uordblks, before);
+	relay_server_stats(w->server, &st);
+	assert_int_equal(st.clients, 0);
+	give_good_token(w, 0);
+	run(w, MSEC(60));
+	assert_true(registered(w, 0));
+	world_free(w);
+}
+
+/* A train of one channel leaves as one train; two channels make two. */
+static void test_trains_stay_whole(void **state)
+{
+	struct world *w = two_registered();
+	uint8_t train[10 * 100];
+	struct relay_in in = { .data = train,
+			       .n = sizeof(train) - 40,
+			       .segment = 100,
+			       .from = { .remote = w->node[0].at } };
+	struct frame_header h = frame_header_of(FRAME_DATA, 1);
+
+	send_data(w, 0, 1, "a");
+	run(w, MSEC(100));
+	memset(train, 0, sizeof(train));
+	for (unsigned i = 0; i < 10; i++)
+		memcpy(train + i * 100, &h, sizeof(h));
+	w->batch.n = 0;
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	assert_int_equal(w->batch.n, 1);
+	assert_int_equal(w->batch.out[0].n, in.n);
+	assert_int_equal(w->batch.out[0].segment, 100);
+	assert_ptr_equal(w->batch.out[0].data, train);
+
+	for (unsigned i = 0; i < 10; i++)
+		memcpy(train + i * 100, &h, sizeof(h));
+	train[500 + 7] = 9; /* a channel that is not open */
+	w->batch.n = 0;
+	relay_server_input(w->server, &in, &w->batch, w->now, WALL);
+	assert_int_equal(w->batch.n, 2);
+	assert_int_equal(w->batch.out[0].n, 500);
+	assert_int_equal(w->batch.out[1].n, in.n - 600);
+	assert_int_equal(drops(w, DROP_RELAY_NO_RECEIVER), 1);
+	world_free(w);
+}
+
+static void test_client_refuses_forgeries(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_client *c = w->node[0].client;
+	struct endpoint other = at(0x01020304, 3478);
+	uint8_t m[64] = { FRAME_MAGIC };
+
+	for (unsigned type = 0; type < 256; type++)
+		for (size_t n = 0; n <= sizeof(m); n++) {
+			m[1] = (uint8_t)type;
+			bool bare_reset = n >= 8 && type == FRAME_RESET;
+			enum drop d = relay_client_input(c, m, n, &w->relay_at,
+							 w->now);
+
+			assert_int_equal(d == DROP_NONE, bare_reset && n < 48);
+			assert_true(registered(w, 0));
+		}
+	m[1] = FRAME_PONG;
+	assert_int_equal(relay_client_input(c, m, sizeof(m), &other, w->now),
+			 DROP_RELAY_CRYPTO);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_register),
+		cmocka_unit_test(test_idle_is_cheap),
+		cmocka_unit_test(test_bad_tokens),
+		cmocka_unit_test(test_register_flips),
+		cmocka_unit_test(test_first_packet_is_not_delayed),
+		cmocka_unit_test(test_absent_receiver),
+		cmocka_unit_test(test_rebinding),
+		cmocka_unit_test(test_relay_restart),
+		cmocka_unit_test(test_node_restart),
+		cmocka_unit_test(test_dead_relay),
+		cmocka_unit_test(test_leave_and_removal),
+		cmocka_unit_test(test_silent_client_is_forgotten),
+		cmocka_unit_test(test_spoofed_sources),
+		cmocka_unit_test(test_trains_stay_whole),
+		cmocka_unit_test(test_client_refuses_forgeries),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
