@@ -2,11 +2,12 @@
  *
  * trie.c - longest-prefix match on path-compressed binary tries
  *
- * Theory: a node stands for a prefix and carries its whole key, so chains of nodes
- * with one child need not exist: a node either has a value or two children. A
- * look-up goes down while the address agrees with the node, and remembers the last
- * value. Both families share the code: a key is 128 bits, an IPv4 address is its
- * first 32. Nodes are 32 octets, two to a cache line, in one array, linked by index.
+ * Theory: a node stands for a prefix and carries its whole key, so chains of
+ * nodes with one child need not exist: a node either has a value or two
+ * children. A look-up goes down while the address agrees with the node, and
+ * remembers the last value. Both families share the code: a key is 128 bits, an
+ * IPv4 address is its first 32. Nodes are 32 octets, two to a cache line, in
+ * one array, linked by index.
  */
 #include "base/trie.h"
 
@@ -29,8 +30,8 @@ struct trie_key {
 
 struct node {
 	struct trie_key key; /* bits beyond `bits` are zero */
-	uint32_t child[2]; /* next free node in child[0] of a free one */
-	uint32_t value; /* TRIE_NONE: only a fork, or free */
+	uint32_t child[2];   /* next free node in child[0] of a free one */
+	uint32_t value;	     /* TRIE_NONE: only a fork, or free */
 	uint8_t bits;
 };
 _Static_assert(sizeof(struct node) == 32, "two nodes to a cache line");
@@ -149,8 +150,8 @@ static uint32_t node_take(struct family *f, struct trie_key key, unsigned bits,
 
 static void node_give(struct family *f, uint32_t at)
 {
-	f->nodes[at] = (struct node){ .child = { f->free_list },
-				      .value = TRIE_NONE };
+	f->nodes[at] =
+		(struct node){ .child = { f->free_list }, .value = TRIE_NONE };
 	f->free_list = at;
 	f->free_n++;
 }
@@ -342,8 +343,8 @@ uint32_t trie_find6(const struct trie *t, const uint8_t ip[static 16])
 
 uint32_t trie_find(const struct trie *t, const struct ipaddr *ip)
 {
-	return ipaddr_is_v4(ip) ? trie_find4(t, ip->b + 12) :
-				  trie_find6(t, ip->b);
+	return ipaddr_is_v4(ip) ? trie_find4(t, ip->b + 12)
+				: trie_find6(t, ip->b);
 }
 
 static struct prefix prefix_of(const struct node *n, bool v4)

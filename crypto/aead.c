@@ -2,11 +2,12 @@
  *
  * aead.c - which implementation seals, chosen by measurement and checked
  *
- * Theory: instruction sets decide the order of the libraries (on AVX-512 one is three
- * times the other, on AVX2 it is slower), so a table by name would be wrong on the
- * next machine. Each candidate seals one burst of full packets a few times; the
- * fastest wins if a second library computes the same octets. This takes some
- * milliseconds at start, and is the only place of crypto/ that asks for the time.
+ * Theory: instruction sets decide the order of the libraries (on AVX-512 one is
+ * three times the other, on AVX2 it is slower), so a table by name would be
+ * wrong on the next machine. Each candidate seals one burst of full packets a
+ * few times; the fastest wins if a second library computes the same octets.
+ * This takes some milliseconds at start, and is the only place of crypto/ that
+ * asks for the time.
  */
 #include "crypto/aead.h"
 
@@ -27,7 +28,7 @@ enum {
 };
 
 struct aead_thread {
-	void *of[AEAD_SUITES]; /* the implementations' own; the same one if shared */
+	void *of[AEAD_SUITES]; /* the implementations' own; maybe one */
 };
 
 static const struct aead_impl *in_use[AEAD_SUITES];
@@ -134,15 +135,19 @@ static nsec_t measure(struct trial *t, const struct aead_impl *impl,
 	return best;
 }
 
-static void seal_trial(struct trial *t, const struct aead_impl *impl,
+/* seal_trial(), opens_trial() - false also for want of memory */
+static bool seal_trial(struct trial *t, const struct aead_impl *impl,
 		       enum aead_suite suite, uint8_t data[][TRIAL_ROOM])
 {
 	void *thread = thread_of(impl);
 
+	if (impl->thread_new && !thread)
+		return false;
 	trial_key(t, impl, suite);
 	trial_jobs(t, data, true);
 	impl->seal(thread, &t->key, t->jobs, TRIAL_PACKETS);
 	thread_done(impl, thread);
+	return true;
 }
 
 static bool opens_trial(struct trial *t, const struct aead_impl *impl,
@@ -151,6 +156,8 @@ static bool opens_trial(struct trial *t, const struct aead_impl *impl,
 	void *thread = thread_of(impl);
 	bool ok = true;
 
+	if (impl->thread_new && !thread)
+		return false;
 	trial_key(t, impl, suite);
 	t->data[3][0] ^= 1; /* must be found out */
 	impl->open(thread, &t->key, t->jobs, TRIAL_PACKETS);
@@ -166,8 +173,9 @@ static bool opens_trial(struct trial *t, const struct aead_impl *impl,
 static bool agree(struct trial *t, const struct aead_impl *a,
 		  const struct aead_impl *b, enum aead_suite suite)
 {
-	seal_trial(t, b, suite, t->other);
-	seal_trial(t, a, suite, t->data);
+	if (!seal_trial(t, b, suite, t->other) ||
+	    !seal_trial(t, a, suite, t->data))
+		return false;
 	for (unsigned i = 0; i < TRIAL_PACKETS; i++)
 		if (memcmp(t->data[i], t->other[i],
 			   t->jobs[i].n + AEAD_TAG_OCTETS))
@@ -182,8 +190,9 @@ struct choice {
 	nsec_t cost;
 };
 
-static struct choice fastest(struct trial *t, const struct aead_impl *const *all,
-			     unsigned n, enum aead_suite suite)
+static struct choice fastest(struct trial *t,
+			     const struct aead_impl *const *all, unsigned n,
+			     enum aead_suite suite)
 {
 	struct choice best = { .cost = NSEC_NEVER };
 
@@ -200,13 +209,13 @@ static struct choice fastest(struct trial *t, const struct aead_impl *const *all
 }
 
 /* choose() - and check it against an implementation of another family */
-static int choose(struct trial *t, const struct aead_impl *const *all, unsigned n,
-		  const struct aead_impl *forced, enum aead_suite suite,
-		  struct choice *out)
+static int choose(struct trial *t, const struct aead_impl *const *all,
+		  unsigned n, const struct aead_impl *forced,
+		  enum aead_suite suite, struct choice *out)
 {
 	bool obey = forced && forced->has(forced, suite);
-	struct choice c = obey ? fastest(t, &forced, 1, suite) :
-				 fastest(t, all, n, suite);
+	struct choice c = obey ? fastest(t, &forced, 1, suite)
+			       : fastest(t, all, n, suite);
 
 	if (!c.impl)
 		return -EIO;

@@ -2,11 +2,11 @@
  *
  * aead_evp.c - authenticated encryption by OpenSSL's libcrypto
  *
- * Theory: the portable implementation of AES-256-GCM where libsodium has none, and
- * the second opinion everywhere. libcrypto's cipher objects live on the heap and
- * hold the nonce, so each thread has one per construction; it takes the key at the
- * start of a call, and only the nonce for each packet. Tags of opened packets are
- * compared by libcrypto, in constant time.
+ * Theory: the portable implementation of AES-256-GCM where libsodium has none,
+ * and the second opinion everywhere. libcrypto's cipher objects live on the
+ * heap and hold the nonce, so each thread has one per construction; it takes
+ * the key at the start of a call, and only the nonce for each packet. Tags of
+ * opened packets are compared by libcrypto, in constant time.
  */
 #include <openssl/evp.h>
 
@@ -16,7 +16,10 @@
 #include "base/attr.h"
 #include "crypto/aead_impl.h"
 
-enum { DECRYPT = 0, ENCRYPT = 1 }; /* libcrypto's words */
+enum {
+	DECRYPT = 0,
+	ENCRYPT = 1
+}; /* libcrypto's words */
 
 struct evp_thread {
 	EVP_CIPHER_CTX *of[AEAD_SUITES];
@@ -85,8 +88,8 @@ static bool seal_one(EVP_CIPHER_CTX *c, enum aead_suite suite,
 
 	aead_nonce(suite, job->counter, nonce);
 	return EVP_CipherInit_ex(c, NULL, NULL, NULL, nonce, ENCRYPT) == 1 &&
-	       EVP_CipherUpdate(c, job->data, &done, job->data,
-				(int)job->n) == 1 &&
+	       EVP_CipherUpdate(c, job->data, &done, job->data, (int)job->n) ==
+		       1 &&
 	       EVP_CipherFinal_ex(c, tag, &done) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_OCTETS,
 				   tag) == 1;
@@ -102,8 +105,8 @@ static bool open_one(EVP_CIPHER_CTX *c, enum aead_suite suite,
 	return EVP_CipherInit_ex(c, NULL, NULL, NULL, nonce, DECRYPT) == 1 &&
 	       EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_OCTETS,
 				   tag) == 1 &&
-	       EVP_CipherUpdate(c, job->data, &done, job->data,
-				(int)job->n) == 1 &&
+	       EVP_CipherUpdate(c, job->data, &done, job->data, (int)job->n) ==
+		       1 &&
 	       EVP_CipherFinal_ex(c, none, &done) == 1;
 }
 
@@ -111,8 +114,8 @@ static void seal(void *thread, const struct aead_key *k, struct aead_job *jobs,
 		 unsigned n)
 {
 	EVP_CIPHER_CTX *c = ((struct evp_thread *)thread)->of[k->suite];
-	bool ready = EVP_CipherInit_ex(c, NULL, NULL, k->raw, NULL,
-				       ENCRYPT) == 1;
+	bool ready =
+		EVP_CipherInit_ex(c, NULL, NULL, k->raw, NULL, ENCRYPT) == 1;
 
 	for (unsigned i = 0; i < n; i++) {
 		jobs[i].ok = true;
@@ -126,16 +129,22 @@ static void open(void *thread, const struct aead_key *k, struct aead_job *jobs,
 		 unsigned n)
 {
 	EVP_CIPHER_CTX *c = ((struct evp_thread *)thread)->of[k->suite];
-	bool ready = EVP_CipherInit_ex(c, NULL, NULL, k->raw, NULL,
-				       DECRYPT) == 1;
+	bool ready =
+		EVP_CipherInit_ex(c, NULL, NULL, k->raw, NULL, DECRYPT) == 1;
 
 	for (unsigned i = 0; i < n; i++)
 		jobs[i].ok = ready && open_one(c, k->suite, &jobs[i]);
 }
 
 const struct aead_impl aead_evp = {
-	.name = "openssl", .family = "openssl", .forced = "openssl",
-	.setup = setup, .has = has,
-	.thread_new = thread_new, .thread_free = thread_free,
-	.key_init = key_init, .seal = seal, .open = open,
+	.name = "openssl",
+	.family = "openssl",
+	.forced = "openssl",
+	.setup = setup,
+	.has = has,
+	.thread_new = thread_new,
+	.thread_free = thread_free,
+	.key_init = key_init,
+	.seal = seal,
+	.open = open,
 };

@@ -12,15 +12,17 @@
 
 #include "crypto/aead.h"
 
-enum { AEAD_NONCE_OCTETS = 12 };
+enum {
+	AEAD_NONCE_OCTETS = 12
+};
 
 struct aead_impl {
-	const char *name; /* "ipsec-mb avx2" */
+	const char *name;   /* "ipsec-mb avx2" */
 	const char *family; /* "ipsec-mb": the best variant that is here */
 	const char *forced; /* "ipsec-mb-avx2": exactly this one */
-	unsigned variant; /* the library's business */
+	unsigned variant;   /* the library's business */
 
-	/* setup() - once, before all else; may be called again; false: not here */
+	/* setup() - before all else; may be called again; false: not here */
 	bool (*setup)(const struct aead_impl *impl);
 	bool (*has)(const struct aead_impl *impl, enum aead_suite suite);
 	/* per thread; thread_new may be NULL if a thread needs nothing */
@@ -35,7 +37,7 @@ struct aead_impl {
 };
 
 extern const struct aead_impl aead_portable; /* libsodium */
-extern const struct aead_impl aead_evp; /* OpenSSL */
+extern const struct aead_impl aead_evp;	     /* OpenSSL */
 
 /* aead_mb() - the i-th variant of libipsec-mb, fastest first; NULL: no more, or
  * built without the library */
@@ -45,8 +47,8 @@ const struct aead_impl *aead_mb(unsigned i);
 static inline void aead_nonce(enum aead_suite suite, uint64_t counter,
 			      uint8_t out[static AEAD_NONCE_OCTETS])
 {
-	uint64_t wire = suite == AEAD_AES_256_GCM ? htobe64(counter) :
-						    htole64(counter);
+	uint64_t wire =
+		suite == AEAD_AES_256_GCM ? htobe64(counter) : htole64(counter);
 
 	memset(out, 0, 4);
 	memcpy(out + 4, &wire, sizeof(wire));

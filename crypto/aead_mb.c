@@ -2,11 +2,12 @@
  *
  * aead_mb.c - authenticated encryption by libipsec-mb (x86-64)
  *
- * Theory: a manager of the library holds function pointers for one instruction set
- * and a ring of jobs. ChaCha20-Poly1305 goes through the ring, where the
+ * Theory: a manager of the library holds function pointers for one instruction
+ * set and a ring of jobs. ChaCha20-Poly1305 goes through the ring, where the
  * library may work on several packets at once; AES-256-GCM fills the vector
- * units with one packet and is called directly. A manager belongs to one thread.
- * Tags of opened packets are computed aside and compared in constant time here.
+ * units with one packet and is called directly. A manager belongs to one
+ * thread. Tags of opened packets are computed aside and compared in constant
+ * time here.
  */
 #include <intel-ipsec-mb.h>
 
@@ -21,7 +22,12 @@ _Static_assert(sizeof(struct gcm_key_data) <=
 	       "the expanded AES key fits");
 _Static_assert(AEAD_JOBS_MAX <= IMB_MAX_JOBS, "a call fits the ring");
 
-enum { AVX512, AVX2, SSE, VARIANTS };
+enum {
+	AVX512,
+	AVX2,
+	SSE,
+	VARIANTS
+};
 
 static const struct variant {
 	uint64_t needs;
@@ -41,7 +47,8 @@ static IMB_MGR *manager_new(unsigned variant)
 
 	if (!mgr)
 		return NULL;
-	if ((mgr->features & variants[variant].needs) == variants[variant].needs) {
+	if ((mgr->features & variants[variant].needs) ==
+	    variants[variant].needs) {
 		variants[variant].init(mgr);
 		if (!imb_get_errno(mgr))
 			return mgr;
@@ -90,19 +97,20 @@ static void key_init(const struct aead_impl *impl, struct aead_key *k)
 /* What the library's jobs point to while they are in flight. */
 struct flight {
 	uint8_t nonces[AEAD_JOBS_MAX][16];
-	uint8_t tags[AEAD_JOBS_MAX][AEAD_TAG_OCTETS]; /* computed when opening */
+	uint8_t tags[AEAD_JOBS_MAX]
+		    [AEAD_TAG_OCTETS]; /* computed when opening */
 };
 
 static void chacha_fill(IMB_JOB *to, const struct aead_key *k,
-			const struct aead_job *job, uint8_t *nonce, uint8_t *tag,
-			IMB_CIPHER_DIRECTION direction)
+			const struct aead_job *job, uint8_t *nonce,
+			uint8_t *tag, IMB_CIPHER_DIRECTION direction)
 {
 	aead_nonce(AEAD_CHACHA20_POLY1305, job->counter, nonce);
 	to->cipher_mode = IMB_CIPHER_CHACHA20_POLY1305;
 	to->hash_alg = IMB_AUTH_CHACHA20_POLY1305;
 	to->cipher_direction = direction;
-	to->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH :
-							 IMB_ORDER_HASH_CIPHER;
+	to->chain_order = direction == IMB_DIR_ENCRYPT ? IMB_ORDER_CIPHER_HASH
+						       : IMB_ORDER_HASH_CIPHER;
 	to->enc_keys = to->dec_keys = k->raw;
 	to->key_len_in_bytes = AEAD_KEY_OCTETS;
 	to->iv = nonce;
@@ -124,9 +132,9 @@ static void chacha_run(IMB_MGR *mgr, const struct aead_key *k,
 		       IMB_CIPHER_DIRECTION direction)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint8_t *tag = direction == IMB_DIR_ENCRYPT ?
-				       jobs[i].data + jobs[i].n :
-				       f->tags[i];
+		uint8_t *tag = direction == IMB_DIR_ENCRYPT
+				       ? jobs[i].data + jobs[i].n
+				       : f->tags[i];
 
 		chacha_fill(IMB_GET_NEXT_JOB(mgr), k, &jobs[i], f->nonces[i],
 			    tag, direction);
@@ -171,9 +179,9 @@ static void gcm_seal(IMB_MGR *mgr, const struct aead_key *k,
 		struct aead_job *job = &jobs[i];
 
 		aead_nonce(AEAD_AES_256_GCM, job->counter, nonce);
-		IMB_AES256_GCM_ENC(mgr, gcm_key(k), &state, job->data, job->data,
-				   job->n, nonce, NULL, 0, job->data + job->n,
-				   AEAD_TAG_OCTETS);
+		IMB_AES256_GCM_ENC(mgr, gcm_key(k), &state, job->data,
+				   job->data, job->n, nonce, NULL, 0,
+				   job->data + job->n, AEAD_TAG_OCTETS);
 		job->ok = true;
 	}
 }
@@ -188,8 +196,9 @@ static void gcm_open(IMB_MGR *mgr, const struct aead_key *k,
 		struct aead_job *job = &jobs[i];
 
 		aead_nonce(AEAD_AES_256_GCM, job->counter, nonce);
-		IMB_AES256_GCM_DEC(mgr, gcm_key(k), &state, job->data, job->data,
-				   job->n, nonce, NULL, 0, tag, AEAD_TAG_OCTETS);
+		IMB_AES256_GCM_DEC(mgr, gcm_key(k), &state, job->data,
+				   job->data, job->n, nonce, NULL, 0, tag,
+				   AEAD_TAG_OCTETS);
 		job->ok = secret_eq(tag, job->data + job->n, AEAD_TAG_OCTETS);
 	}
 }
@@ -212,12 +221,18 @@ static void open(void *thread, const struct aead_key *k, struct aead_job *jobs,
 		chacha_open(thread, k, jobs, n);
 }
 
-#define MB_IMPL(id, text)                                                \
-	[id] = { .name = "ipsec-mb " text, .family = "ipsec-mb",         \
-		 .forced = "ipsec-mb-" text, .variant = (id),            \
-		 .setup = setup, .has = has, .thread_new = thread_new,   \
-		 .thread_free = thread_free, .key_init = key_init,       \
-		 .seal = seal, .open = open }
+#define MB_IMPL(id, text)                    \
+	[id] = { .name = "ipsec-mb " text,   \
+		 .family = "ipsec-mb",       \
+		 .forced = "ipsec-mb-" text, \
+		 .variant = (id),            \
+		 .setup = setup,             \
+		 .has = has,                 \
+		 .thread_new = thread_new,   \
+		 .thread_free = thread_free, \
+		 .key_init = key_init,       \
+		 .seal = seal,               \
+		 .open = open }
 
 static const struct aead_impl impls[VARIANTS] = {
 	MB_IMPL(AVX512, "avx512"),

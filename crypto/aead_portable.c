@@ -2,8 +2,8 @@
  *
  * aead_portable.c - authenticated encryption by libsodium, packet after packet
  *
- * ChaCha20-Poly1305 is here on every CPU; AES-256-GCM only where the CPU has AES.
- * Tags are compared by libsodium, in constant time.
+ * ChaCha20-Poly1305 is here on every CPU; AES-256-GCM only where the CPU has
+ * AES. Tags are compared by libsodium, in constant time.
  */
 #include "base/attr.h"
 #include "crypto/aead_impl.h"
@@ -67,7 +67,12 @@ static void open(void *thread, const struct aead_key *k, struct aead_job *jobs,
 }
 
 const struct aead_impl aead_portable = {
-	.name = "libsodium", .family = "libsodium", .forced = "libsodium",
-	.setup = setup, .has = has, .key_init = key_init,
-	.seal = seal, .open = open,
+	.name = "libsodium",
+	.family = "libsodium",
+	.forced = "libsodium",
+	.setup = setup,
+	.has = has,
+	.key_init = key_init,
+	.seal = seal,
+	.open = open,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * aead_bench.c - nanoseconds per packet of each AEAD implementation on this machine
+ * aead_bench.c - nanoseconds per packet of each AEAD implementation on this
+ * machine
  *
- * One thread, bursts of 64 packets out of a set that fits the L2 cache, the fastest
- * of some runs. Not a test: prints a table.
+ * One thread, bursts of 64 packets out of a set that fits the L2 cache, the
+ * fastest of some runs. Not a test: prints a table.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,12 @@
 #include "base/time.h"
 #include "crypto/aead.h"
 
-enum { BURST = AEAD_JOBS_MAX, ROUNDS = 40, RUNS = 7, ROOM = 1440 };
+enum {
+	BURST = AEAD_JOBS_MAX,
+	ROUNDS = 40,
+	RUNS = 7,
+	ROOM = 1440
+};
 
 static uint8_t data[BURST][ROOM];
 static struct aead_job jobs[BURST];
@@ -20,9 +26,9 @@ static struct aead_job jobs[BURST];
 static void fill(size_t n)
 {
 	for (unsigned i = 0; i < BURST; i++)
-		jobs[i] = (struct aead_job){
-			.data = data[i], .n = n, .counter = i
-		};
+		jobs[i] = (struct aead_job){ .data = data[i],
+					     .n = n,
+					     .counter = i };
 }
 
 /* run() - nanoseconds per packet to seal it, and to open it again if asked */
@@ -69,12 +75,12 @@ static void row(const char *force, enum aead_suite suite, const char *title)
 int main(void)
 {
 	static const char *const names[] = {
-		"libsodium", "openssl", "ipsec-mb-sse", "ipsec-mb-avx2",
-		"ipsec-mb-avx512", NULL,
+		"libsodium",	 "openssl",	    "ipsec-mb-sse",
+		"ipsec-mb-avx2", "ipsec-mb-avx512", NULL,
 	};
 
-	printf("%-18s %-18s %8s %8s %8s %8s %8s\n", "ns per packet", "", "seal1420",
-	       "open1420", "seal64", "open64", "lone1420");
+	printf("%-18s %-18s %8s %8s %8s %8s %8s\n", "ns per packet", "",
+	       "seal1420", "open1420", "seal64", "open64", "lone1420");
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (aead_setup(names[i])) {
 			printf("%s: not here\n", names[i]);

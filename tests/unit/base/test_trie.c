@@ -3,8 +3,9 @@
  * test_trie.c - longest-prefix match: nested prefixes, removal, a naive list
  *
  * The cases are those that WireGuard's self-test of its allowed-IPs trie covers
- * (nesting over nine IPv4 and five IPv6 lengths, host bits set, replaced owners,
- * removal, depth, enumeration, random comparison), with addresses of our own.
+ * (nesting over nine IPv4 and five IPv6 lengths, host bits set, replaced
+ * owners, removal, depth, enumeration, random comparison), with addresses of
+ * our own.
  */
 #include "tests/unit/unit.h"
 
@@ -13,7 +14,16 @@
 #include "base/rand.h"
 #include "base/trie.h"
 
-enum { A, B, C, D, E, F, G, H }; /* owners */
+enum {
+	A,
+	B,
+	C,
+	D,
+	E,
+	F,
+	G,
+	H
+}; /* owners */
 
 struct entry {
 	const char *prefix; /* host bits may be set */
@@ -257,8 +267,8 @@ struct census {
 };
 
 static const char *const wanted[] = {
-	"10.5.0.0/16", "10.5.6.0/24", "10.5.6.7/32", "2001:db8::/32",
-	"2001:db8:1:2::/64",
+	"10.5.0.0/16",	 "10.5.6.0/24",	      "10.5.6.7/32",
+	"2001:db8::/32", "2001:db8:1:2::/64",
 };
 
 static void count(const struct prefix *p, uint32_t value, void *arg)
@@ -300,13 +310,47 @@ static void enumeration(void **state)
 
 /* ---- random, against a list that is searched from end to end ---- */
 
-enum { VALUES = 2000, MUTATED = 40, LIST_MAX = VALUES * 2, LOOKUPS = 100000 };
+enum {
+	VALUES = 2000,
+	MUTATED = 40,
+	LIST_MAX = VALUES * 2,
+	LOOKUPS = 100000
+};
+
+/* Prefixes as octets and mask, in two words each, in no byte order at all. */
+struct words {
+	uint64_t w[2];
+};
+
+struct entry_words {
+	struct words ip, mask;
+	unsigned bits;
+};
 
 struct list {
+	struct entry_words fast[LIST_MAX];
 	struct prefix p[LIST_MAX];
 	uint32_t value[LIST_MAX];
 	size_t n;
 };
+
+static struct words words_of(const struct ipaddr *ip)
+{
+	struct words w;
+
+	memcpy(&w, ip->b, sizeof(w));
+	return w;
+}
+
+static struct entry_words entry_words_of(const struct prefix *p)
+{
+	struct ipaddr mask = { { 0 } };
+
+	for (unsigned i = 0; i < p->bits; i++)
+		mask.b[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	return (struct entry_words){ words_of(&p->ip), words_of(&mask),
+				     p->bits };
+}
 
 static void list_insert(struct list *l, const struct prefix *p, uint32_t value)
 {
@@ -316,20 +360,26 @@ static void list_insert(struct list *l, const struct prefix *p, uint32_t value)
 		i++;
 	assert_true(i < LIST_MAX);
 	l->p[i] = *p;
+	l->fast[i] = entry_words_of(p);
 	l->value[i] = value;
 	l->n += i == l->n;
 }
 
 static uint32_t list_find(const struct list *l, const struct ipaddr *ip)
 {
+	const struct words a = words_of(ip);
 	uint32_t best = TRIE_NONE;
-	int bits = -1;
+	unsigned bits = 0; /* no /0 in the list */
 
-	for (size_t i = 0; i < l->n; i++)
-		if (l->p[i].bits > bits && prefix_contains(&l->p[i], ip)) {
-			bits = l->p[i].bits;
+	for (size_t i = 0; i < l->n; i++) {
+		const struct entry_words *e = &l->fast[i];
+
+		if (e->bits > bits && !((a.w[0] ^ e->ip.w[0]) & e->mask.w[0]) &&
+		    !((a.w[1] ^ e->ip.w[1]) & e->mask.w[1])) {
+			bits = e->bits;
 			best = l->value[i];
 		}
+	}
 	return best;
 }
 
@@ -341,6 +391,7 @@ static void list_remove_value(struct list *l, uint32_t value)
 		if (l->value[i] == value)
 			continue;
 		l->p[kept] = l->p[i];
+		l->fast[kept] = l->fast[i];
 		l->value[kept++] = l->value[i];
 	}
 	l->n = kept;
@@ -358,7 +409,7 @@ static struct ipaddr random_ip(struct prng *g, bool v4)
 	return ip;
 }
 
-/* mutated() - a near relation of an address: its bits from some point on flipped */
+/* mutated() - a near relation of an address: late bits flipped */
 static struct ipaddr mutated(struct prng *g, struct ipaddr ip, bool v4)
 {
 	unsigned first = v4 ? 96 : 3;
@@ -382,14 +433,16 @@ static void fill(struct trie *t, struct list *l, struct prng *g, bool v4)
 	unsigned max = v4 ? 32 : 128;
 
 	for (uint32_t v = 0; v < VALUES; v++)
-		add_both(t, l, prefix_make(random_ip(g, v4),
-					   1 + prng_below(g, max)), v);
+		add_both(t, l,
+			 prefix_make(random_ip(g, v4), 1 + prng_below(g, max)),
+			 v);
 	for (uint32_t i = 0; i < MUTATED; i++) {
 		struct ipaddr near = random_ip(g, v4);
 
 		for (int j = 0; j < 40; j++)
-			add_both(t, l, prefix_make(mutated(g, near, v4),
-						   1 + prng_below(g, max)),
+			add_both(t, l,
+				 prefix_make(mutated(g, near, v4),
+					     1 + prng_below(g, max)),
 				 prng_below(g, VALUES));
 	}
 }
@@ -432,6 +485,7 @@ static void random_family(bool v4)
 		trie_remove(t, &l->p[at]);
 		l->n--;
 		l->p[at] = l->p[l->n];
+		l->fast[at] = l->fast[l->n];
 		l->value[at] = l->value[l->n];
 		compare(t, l, &g, v4, 20);
 	}
