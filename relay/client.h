@@ -86,6 +86,10 @@ size_t relay_client_header(struct relay_client *c, const struct key_public *peer
 			   uint8_t out[static RELAY_HEADER_MAX],
 			   struct endpoint *to, nsec_t now);
 
+/* relay_client_traffic() - data moves over this relay, by headers that the caller has
+ * kept; at most a few calls a second. Asks for pings that find a dead relay in a second */
+void relay_client_traffic(struct relay_client *c, nsec_t now);
+
 /* relay_client_sender() - whose frame was it? From the header's channel; false if the
  * relay has not told us that channel yet (the carried message says who it is) */
 bool relay_client_sender(const struct relay_client *c, const uint8_t *m, size_t n,

@@ -41,14 +41,20 @@ struct stun_message {
 	bool change_ip, change_port; /* CHANGE-REQUEST, RFC 5780 s7.2 */
 	uint16_t response_port; /* RESPONSE-PORT, RFC 5780 s7.5; 0: none */
 	size_t padding; /* octets of PADDING, RFC 5780 s7.6 */
+	size_t filler; /* requests we write: octets of SOFTWARE, any server takes it */
 	unsigned error; /* ERROR-CODE, 0: none */
 	uint16_t unknown[8]; /* comprehension-required attributes not known */
 	unsigned unknown_count;
 	bool classic; /* RFC 3489 client: no magic cookie; answer without XOR */
+	uint8_t classic_id[4]; /* first 4 octets of its 16-octet transaction id */
 };
 
 /* stun_is() - do these octets begin a STUN message? (leading bits, length, cookie) */
 bool stun_is(const uint8_t *m, size_t n);
+
+/* stun_is_classic() - a Binding request of an RFC 3489 client? Only servers ask: it has
+ * no cookie, so it can be told from our other protocols by its type and length alone */
+bool stun_is_classic(const uint8_t *m, size_t n);
 
 /**
  * stun_parse() - A Binding request, response or error
@@ -57,5 +63,6 @@ bool stun_is(const uint8_t *m, size_t n);
  */
 must_check enum drop stun_parse(const uint8_t *m, size_t n, struct stun_message *out);
 
-/* stun_write() - into out (STUN_MAX of room) with FINGERPRINT; returns octets */
+/* stun_write() - into out (STUN_MAX of room) with FINGERPRINT, but for classic
+ * clients; returns octets */
 size_t stun_write(const struct stun_message *m, uint8_t *out);

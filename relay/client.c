@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * client.c - one node's registration at one relay
+ *
+ * Theory: an attempt (HELLO to each of the relay's endpoints, then REGISTER to the
+ * first that answered) runs beside the standing registration, so renewing a token or
+ * moving to another address interrupts nothing. Pings: four a second while data
+ * moves, one in 12 s otherwise (a NAT keeps its mapping); once one is late they come
+ * each 200 ms, and after 800 ms without any answer the relay is dead.
+ * Layout: relay/frame.h. Channels: relay/peers.h.
+ */
+#include "relay/client.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rand.h"
+#include "relay/frame.h"
+#include "relay/peers.h"
+#include "relay/proof.h"
+
+enum {
+	PINGS = 8, /* in flight, remembered */
+	DEAD_PINGS = 3, /* unanswered at least */
+	REGISTER_TRIES = 5,
+};
+
+#define TRY_FIRST     MSEC(100)
+#define TRY_LAST      SEC(10)
+#define DENIED_WAIT   SEC(5)
+#define DENIED_LAST   SEC(60)
+#define ACTIVE_TIME   SEC(3) /* since the last data */
+#define PING_ACTIVE   MSEC(250)
+#define PING_IDLE     SEC(12)
+#define PING_LATE     MSEC(200)
+#define DEAD_TIME     MSEC(800)
+#define HINT_GAP      MSEC(100) /* between pings that mere hints cause */
+
+enum attempt_phase {
+	ATTEMPT_NONE,
+	ATTEMPT_HELLO,
+	ATTEMPT_REGISTER,
+};
+
+struct attempt {
+	enum attempt_phase phase;
+	uint8_t txid[FRAME_TXID];
+	unsigned tries;
+	unsigned due; /* bit per endpoint: a frame waits to be sent */
+	nsec_t next; /* when the next try is made */
+	unsigned at; /* endpoint that gave the cookie */
+	be64 issued;
+	uint8_t cookie[FRAME_COOKIE];
+};
+
+struct ping {
+	uint8_t txid[FRAME_TXID];
+	nsec_t sent; /* 0: answered or never */
+};
+
+struct relay_client {
+	struct relay_client_params p;
+	struct prng random;
+	struct proof_key pair, session; /* secret */
+	bool usable; /* the relay's key is no low-order point */
+	uint8_t instance[8];
+	uint8_t token[RELAY_TOKEN_MAX];
+	size_t token_n;
+	bool can[2]; /* IPv4, IPv6 */
+	struct attempt attempt;
+	nsec_t denied_wait; /* before the next attempt; 0: not denied */
+	bool registered, leaving, left;
+	unsigned at;
+	nsec_t since, rtt, last_data, last_hint;
+	struct ping pings[PINGS];
+	unsigned ping_next, unanswered;
+	nsec_t next_ping, unanswered_since;
+	struct endpoint observed[2];
+	struct peers peers;
+	uint64_t changes;
+};
+
+static void random_octets(struct relay_client *c, uint8_t out[static 8])
+{
+	uint64_t v = prng_u64(&c->random);
+
+	memcpy(out, &v, sizeof(v));
+}
+
+struct relay_client *relay_client_new(const struct relay_client_params *p)
+{
+	struct relay_client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	if (peers_init(&c->peers)) {
+		free(c);
+		return NULL;
+	}
+	c->p = *p;
+	c->random.state = p->seed;
+	c->can[0] = c->can[1] = true;
+	c->usable = proof_pair(p->self_private, &p->relay, &p->self, &p->relay,
+			       &c->pair);
+	random_octets(c, c->instance);
+	return c;
+}
+
+void relay_client_free(struct relay_client *c)
+{
+	if (!c)
+		return;
+	peers_done(&c->peers);
+	secret_wipe(c, sizeof(*c));
+	free(c);
+}
+
+static bool reachable(const struct relay_client *c, unsigned i)
+{
+	const struct endpoint *e = &c->p.at[i];
+
+	return !endpoint_is_zero(e) && c->can[ipaddr_is_v4(&e->ip) ? 0 : 1];
+}
+
+static unsigned reachable_bits(const struct relay_client *c)
+{
+	return (reachable(c, 0) ? 1u : 0u) | (reachable(c, 1) ? 2u : 0u);
+}
+
+static void begin_attempt(struct relay_client *c, nsec_t when)
+{
+	if (!c->token_n || !c->usable || c->leaving)
+		return;
+	c->attempt = (struct attempt){ .phase = ATTEMPT_HELLO, .next = when };
+	random_octets(c, c->attempt.txid);
+}
+
+static void lose(struct relay_client *c, nsec_t now)
+{
+	if (!c->registered)
+		return;
+	c->registered = false;
+	c->since = now;
+	c->rtt = 0;
+	c->changes++;
+}
+
+void relay_client_set_token(struct relay_client *c, const uint8_t *token, size_t n,
+			    nsec_t now)
+{
+	if (n > sizeof(c->token) ||
+	    (n == c->token_n && !memcmp(token, c->token, n)))
+		return;
+	memcpy(c->token, token, n);
+	c->token_n = n;
+	c->denied_wait = 0;
+	if (!c->since)
+		c->since = now;
+	begin_attempt(c, now);
+}
+
+void relay_client_set_families(struct relay_client *c, bool v4, bool v6, nsec_t now)
+{
+	c->can[0] = v4;
+	c->can[1] = v6;
+	if (c->registered && !reachable(c, c->at)) {
+		lose(c, now);
+		begin_attempt(c, now);
+	} else if (!c->registered && c->attempt.phase == ATTEMPT_HELLO) {
+		c->attempt.tries = 0;
+		c->attempt.next = now;
+	}
+}
+
+void relay_client_network_changed(struct relay_client *c, nsec_t now)
+{
+	if (c->registered)
+		c->next_ping = now;
+	else
+		begin_attempt(c, now);
+}
+
+void relay_client_leave(struct relay_client *c, nsec_t now)
+{
+	c->leaving = true;
+	c->attempt.phase = ATTEMPT_NONE;
+}
+
+void relay_client_traffic(struct relay_client *c, nsec_t now)
+{
+	bool idle = !c->last_data || nsec_since(c->last_data, now) > ACTIVE_TIME;
+
+	c->last_data = now;
+	if (idle)
+		c->next_ping = nsec_min(c->next_ping, now);
+}
+
+static bool is_active(const struct relay_client *c, nsec_t now)
+{
+	return c->last_data && nsec_since(c->last_data, now) <= ACTIVE_TIME;
+}
+
+/* ---- what to send ---- */
+
+static bool emit(struct relay_client *c, struct relay_client_send *out,
+		 unsigned at, const void *m, size_t n)
+{
+	out->to = c->p.at[at];
+	memcpy(out->message, m, n);
+	out->n = n;
+	return true;
+}
+
+static bool poll_leave(struct relay_client *c, struct relay_client_send *out,
+		       nsec_t now)
+{
+	struct frame_leave f = { .header = frame_header_of(FRAME_LEAVE, 0) };
+
+	if (!c->leaving || c->left)
+		return false;
+	c->left = true;
+	if (!c->registered)
+		return false;
+	random_octets(c, f.txid);
+	proof_put(&c->session, &f, offsetof(struct frame_leave, mac));
+	lose(c, now);
+	return emit(c, out, c->at, &f, sizeof(f));
+}
+
+static nsec_t jitter(struct relay_client *c, nsec_t t)
+{
+	return t + t / 8 * prng_below(&c->random, 1024) / 1024;
+}
+
+/* next_try() - 100, 200, 400 ms, ... after each other, at most 10 s */
+static void next_try(struct relay_client *c, nsec_t now)
+{
+	struct attempt *a = &c->attempt;
+	nsec_t wait = TRY_FIRST << (a->tries < 7 ? a->tries : 7);
+
+	a->tries++;
+	a->next = now + jitter(c, nsec_min(wait, TRY_LAST));
+	if (a->phase == ATTEMPT_HELLO) {
+		a->due = reachable_bits(c);
+	} else if (a->tries <= REGISTER_TRIES) {
+		a->due = 1u << a->at;
+	} else { /* the cookie may be too old: from the start */
+		begin_attempt(c, now);
+	}
+}
+
+static bool emit_hello(struct relay_client *c, struct relay_client_send *out,
+		       unsigned at)
+{
+	struct frame_hello f = { .header = frame_header_of(FRAME_HELLO, 0),
+				 .version = be16_of(FRAME_VERSION) };
+
+	memcpy(f.txid, c->attempt.txid, FRAME_TXID);
+	return emit(c, out, at, &f, sizeof(f));
+}
+
+static bool emit_register(struct relay_client *c, struct relay_client_send *out,
+			  unsigned at)
+{
+	struct frame_register f = {
+		.header = frame_header_of(FRAME_REGISTER, 0),
+		.issued = c->attempt.issued,
+		.version = be16_of(FRAME_VERSION),
+		.token_octets = be16_of((uint16_t)c->token_n),
+	};
+	size_t n = sizeof(f) + c->token_n;
+
+	memcpy(f.txid, c->attempt.txid, FRAME_TXID);
+	memcpy(f.cookie, c->attempt.cookie, FRAME_COOKIE);
+	memcpy(f.instance, c->instance, sizeof(f.instance));
+	(void)emit(c, out, at, &f, sizeof(f));
+	memcpy(out->message + sizeof(f), c->token, c->token_n);
+	proof_put(&c->pair, out->message, n);
+	out->n = n + FRAME_MAC;
+	return true;
+}
+
+static bool poll_attempt(struct relay_client *c, struct relay_client_send *out,
+			 nsec_t now)
+{
+	struct attempt *a = &c->attempt;
+
+	if (a->phase == ATTEMPT_NONE)
+		return false;
+	if (!a->due && a->next <= now)
+		next_try(c, now);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!(a->due & 1u << i))
+			continue;
+		a->due &= ~(1u << i);
+		return a->phase == ATTEMPT_HELLO ? emit_hello(c, out, i) :
+						   emit_register(c, out, i);
+	}
+	return false;
+}
+
+static bool poll_peers(struct relay_client *c, struct relay_client_send *out,
+		       nsec_t now)
+{
+	struct frame_peer f = { 0 };
+	const struct peer *p;
+
+	if (!c->registered)
+		return false;
+	p = peers_next_ack(&c->peers);
+	if (p) {
+		f.header = frame_header_of(FRAME_ACK, p->channel);
+	} else {
+		p = peers_next_open(&c->peers, now);
+		if (!p)
+			return false;
+		f.header = frame_header_of(FRAME_OPEN, 0);
+	}
+	memcpy(f.peer, p->key.b, sizeof(f.peer));
+	proof_put(&c->session, &f, offsetof(struct frame_peer, mac));
+	return emit(c, out, c->at, &f, sizeof(f));
+}
+
+static bool emit_ping(struct relay_client *c, struct relay_client_send *out,
+		      nsec_t now)
+{
+	struct frame_ping f = { .header = frame_header_of(FRAME_PING, 0) };
+	struct ping *p = &c->pings[c->ping_next++ % PINGS];
+
+	random_octets(c, p->txid);
+	p->sent = now;
+	memcpy(f.txid, p->txid, FRAME_TXID);
+	proof_put(&c->session, &f, offsetof(struct frame_ping, mac));
+	if (!c->unanswered++)
+		c->unanswered_since = now;
+	c->next_ping = now + nsec_max(PING_LATE, nsec_min(2 * c->rtt, SEC(1)));
+	return emit(c, out, c->at, &f, sizeof(f));
+}
+
+static nsec_t dead_at(const struct relay_client *c)
+{
+	if (c->unanswered < DEAD_PINGS)
+		return NSEC_NEVER;
+	return c->unanswered_since + nsec_max(DEAD_TIME, 4 * c->rtt);
+}
+
+static bool poll_ping(struct relay_client *c, struct relay_client_send *out,
+		      nsec_t now)
+{
+	if (!c->registered)
+		return false;
+	if (now >= dead_at(c)) {
+		lose(c, now);
+		begin_attempt(c, now);
+		return poll_attempt(c, out, now);
+	}
+	return c->next_ping <= now && emit_ping(c, out, now);
+}
+
+bool relay_client_poll(struct relay_client *c, struct relay_client_send *out, nsec_t now)
+{
+	return poll_leave(c, out, now) || poll_attempt(c, out, now) ||
+	       poll_peers(c, out, now) || poll_ping(c, out, now);
+}
+
+nsec_t relay_client_next_expiry(const struct relay_client *c)
+{
+	nsec_t next = NSEC_NEVER;
+
+	if (c->leaving)
+		return c->left ? NSEC_NEVER : 0;
+	if (c->attempt.phase != ATTEMPT_NONE)
+		next = c->attempt.due ? 0 : c->attempt.next;
+	if (!c->registered)
+		return next;
+	next = nsec_min(next, nsec_min(c->next_ping, dead_at(c)));
+	return nsec_min(next, peers_next_expiry(&c->peers));
+}
+
+/* ---- what comes ---- */
+
+bool relay_is(const uint8_t *m, size_t n)
+{
+	return frame_is(m, n);
+}
+
+bool relay_is_data(const uint8_t *m, size_t n, size_t *header)
+{
+	size_t size;
+
+	if (!frame_is(m, n))
+		return false;
+	if (m[1] != FRAME_DATA && m[1] != FRAME_DATA_KEYED)
+		return false;
+	size = m[1] == FRAME_DATA ? sizeof(struct frame_header) :
+				    sizeof(struct frame_keyed);
+	if (n <= size)
+		return false;
+	*header = size;
+	return true;
+}
+
+static void take_cookie(struct relay_client *c, const struct frame_challenge *f,
+			unsigned at, nsec_t now)
+{
+	struct attempt *a = &c->attempt;
+
+	a->phase = ATTEMPT_REGISTER;
+	memcpy(a->txid, f->txid, FRAME_TXID);
+	memcpy(a->cookie, f->cookie, FRAME_COOKIE);
+	a->issued = f->issued;
+	a->at = at;
+	a->tries = 0;
+	a->due = 0;
+	a->next = now;
+}
+
+static enum drop input_challenge(struct relay_client *c, const uint8_t *m,
+				 size_t n, unsigned at, nsec_t now)
+{
+	const struct frame_challenge *f = (const void *)m;
+
+	if (n < sizeof(*f))
+		return DROP_TOO_SHORT;
+	if (c->attempt.phase != ATTEMPT_HELLO ||
+	    memcmp(f->txid, c->attempt.txid, FRAME_TXID))
+		return DROP_RELAY_CRYPTO;
+	take_cookie(c, f, at, now);
+	return DROP_NONE;
+}
+
+static struct ping *find_ping(struct relay_client *c, const uint8_t *txid)
+{
+	for (unsigned i = 0; i < PINGS; i++)
+		if (c->pings[i].sent &&
+		    !memcmp(c->pings[i].txid, txid, FRAME_TXID))
+			return &c->pings[i];
+	return NULL;
+}
+
+/* input_reset() - the relay does not know us. Bound to a ping of ours it is believed
+ * and brings a cookie; alone it is a hint to ask. */
+static enum drop input_reset(struct relay_client *c, const uint8_t *m, size_t n,
+			     unsigned at, nsec_t now)
+{
+	const struct frame_challenge *f = (const void *)m;
+
+	if (!c->registered)
+		return DROP_NONE;
+	if (n < sizeof(*f)) {
+		if (c->unanswered || nsec_since(c->last_hint, now) < HINT_GAP)
+			return DROP_NONE;
+		c->last_hint = now;
+		c->next_ping = now;
+		return DROP_NONE;
+	}
+	if (!find_ping(c, f->txid))
+		return DROP_RELAY_CRYPTO;
+	lose(c, now);
+	begin_attempt(c, now);
+	take_cookie(c, f, at, now);
+	return DROP_NONE;
+}
+
+static struct endpoint endpoint_of(const struct frame_endpoint *f)
+{
+	return (struct endpoint){ .ip = ipaddr_from_v6(f->ip),
+				  .port = be16_get(f->port) };
+}
+
+static void observe(struct relay_client *c, const struct frame_endpoint *f)
+{
+	struct endpoint e = endpoint_of(f);
+	struct endpoint *o = &c->observed[ipaddr_is_v4(&e.ip) ? 0 : 1];
+
+	if (endpoint_eq(o, &e))
+		return;
+	*o = e;
+	c->changes++;
+}
+
+static void settle(struct relay_client *c, const struct frame_welcome *f,
+		   unsigned at, nsec_t now)
+{
+	if (!be32_get(f->header.channel))
+		peers_forget_channels(&c->peers);
+	if (!c->registered)
+		c->since = now;
+	c->registered = true;
+	c->at = at;
+	c->attempt.phase = ATTEMPT_NONE;
+	c->denied_wait = 0;
+	c->unanswered = 0;
+	memset(c->pings, 0, sizeof(c->pings));
+	c->next_ping = now; /* the first round-trip time */
+	c->changes++;
+	observe(c, &f->observed);
+}
+
+static enum drop input_welcome(struct relay_client *c, const uint8_t *m, size_t n,
+			       unsigned at, nsec_t now)
+{
+	const struct frame_welcome *f = (const void *)m;
+	struct proof_key session;
+
+	if (n < sizeof(*f))
+		return DROP_TOO_SHORT;
+	if (c->attempt.phase != ATTEMPT_REGISTER || at != c->attempt.at ||
+	    memcmp(f->txid, c->attempt.txid, FRAME_TXID))
+		return DROP_RELAY_CRYPTO;
+	proof_session(&c->pair, f->txid, c->attempt.issued, &session);
+	if (!proof_check(&session, m, offsetof(struct frame_welcome, mac)))
+		return DROP_RELAY_CRYPTO;
+	c->session = session;
+	settle(c, f, at, now);
+	return DROP_NONE;
+}
+
+static enum drop input_denied(struct relay_client *c, const uint8_t *m, size_t n,
+			      nsec_t now)
+{
+	const struct frame_denied *f = (const void *)m;
+
+	if (n < sizeof(*f))
+		return DROP_TOO_SHORT;
+	if (c->attempt.phase != ATTEMPT_REGISTER ||
+	    memcmp(f->txid, c->attempt.txid, FRAME_TXID))
+		return DROP_RELAY_CRYPTO;
+	c->denied_wait = c->denied_wait ?
+				 nsec_min(2 * c->denied_wait, DENIED_LAST) :
+				 DENIED_WAIT;
+	begin_attempt(c, now + jitter(c, c->denied_wait));
+	return DROP_NONE;
+}
+
+static enum drop input_pong(struct relay_client *c, const uint8_t *m, size_t n,
+			    nsec_t now)
+{
+	const struct frame_pong *f = (const void *)m;
+	struct ping *p;
+	nsec_t rtt;
+
+	if (n < sizeof(*f))
+		return DROP_TOO_SHORT;
+	p = find_ping(c, f->txid);
+	if (!c->registered || !p ||
+	    !proof_check(&c->session, m, offsetof(struct frame_pong, mac)))
+		return DROP_RELAY_CRYPTO;
+	rtt = nsec_max(nsec_since(p->sent, now), 1);
+	c->rtt = c->rtt ? (7 * c->rtt + rtt) / 8 : rtt;
+	p->sent = 0;
+	c->unanswered = 0;
+	c->next_ping = now + (is_active(c, now) ?
+				      PING_ACTIVE :
+				      PING_IDLE - jitter(c, SEC(1)));
+	observe(c, &f->observed);
+	return DROP_NONE;
+}
+
+static enum drop input_peer(struct relay_client *c, const uint8_t *m, size_t n,
+			    nsec_t now)
+{
+	const struct frame_peer *f = (const void *)m;
+	struct key_public key;
+
+	if (n < sizeof(*f))
+		return DROP_TOO_SHORT;
+	if (!c->registered ||
+	    !proof_check(&c->session, m, offsetof(struct frame_peer, mac)))
+		return DROP_RELAY_CRYPTO;
+	memcpy(key.b, f->peer, sizeof(key.b));
+	if (f->header.type == FRAME_ABSENT) {
+		peers_absent(&c->peers, &key, now);
+		return DROP_NONE;
+	}
+	if (peers_set_channel(&c->peers, &key, be32_get(f->header.channel)))
+		c->changes++;
+	return DROP_NONE;
+}
+
+static enum drop input_frame(struct relay_client *c, const uint8_t *m, size_t n,
+			     unsigned at, nsec_t now)
+{
+	switch (m[1]) {
+	case FRAME_CHALLENGE:
+		return input_challenge(c, m, n, at, now);
+	case FRAME_RESET:
+		return input_reset(c, m, n, at, now);
+	case FRAME_WELCOME:
+		return input_welcome(c, m, n, at, now);
+	case FRAME_DENIED:
+		return input_denied(c, m, n, now);
+	case FRAME_PONG:
+		return input_pong(c, m, n, now);
+	case FRAME_PEER:
+	case FRAME_ABSENT:
+		return input_peer(c, m, n, now);
+	default:
+		return DROP_RELAY_TYPE;
+	}
+}
+
+enum drop relay_client_input(struct relay_client *c, const uint8_t *m, size_t n,
+			     const struct endpoint *from, nsec_t now)
+{
+	if (!frame_is(m, n))
+		return DROP_TOO_SHORT;
+	for (unsigned i = 0; i < 2; i++)
+		if (!endpoint_is_zero(from) && endpoint_eq(from, &c->p.at[i]))
+			return input_frame(c, m, n, i, now);
+	return DROP_RELAY_CRYPTO;
+}
+
+size_t relay_client_header(struct relay_client *c, const struct key_public *peer,
+			   uint8_t out[static RELAY_HEADER_MAX],
+			   struct endpoint *to, nsec_t now)
+{
+	struct frame_header h = frame_header_of(FRAME_DATA_KEYED, 0);
+	uint32_t channel;
+
+	if (!c->registered)
+		return 0;
+	relay_client_traffic(c, now);
+	channel = peers_want(&c->peers, peer, now);
+	*to = c->p.at[c->at];
+	if (channel)
+		h = frame_header_of(FRAME_DATA, channel);
+	memcpy(out, &h, sizeof(h));
+	if (channel)
+		return sizeof(h);
+	memcpy(out + sizeof(h), peer->b, sizeof(peer->b));
+	return sizeof(struct frame_keyed);
+}
+
+bool relay_client_sender(const struct relay_client *c, const uint8_t *m, size_t n,
+			 struct key_public *out)
+{
+	const struct frame_keyed *f = (const void *)m;
+	const struct peer *p;
+	size_t header;
+
+	if (!relay_is_data(m, n, &header))
+		return false;
+	if (header == sizeof(*f)) {
+		memcpy(out->b, f->peer, sizeof(out->b));
+		return true;
+	}
+	p = peers_by_channel(&c->peers, be32_get(f->header.channel));
+	if (p)
+		*out = p->key;
+	return p;
+}
+
+uint64_t relay_client_status(const struct relay_client *c,
+			     struct relay_client_status *out)
+{
+	*out = (struct relay_client_status){
+		.registered = c->registered,
+		.rtt = c->rtt,
+		.since = c->since,
+		.observed = { c->observed[0], c->observed[1] },
+		.at = c->p.at[c->registered ? c->at : 0],
+	};
+	return c->changes;
+}

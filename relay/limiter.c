@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * limiter.c - token buckets per source address in a table of fixed size
+ */
+#include "relay/limiter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SETS = 2048,
+	WAYS = 4,
+};
+
+struct bucket {
+	uint64_t source; /* IPv4 address or first half of an IPv6 one */
+	nsec_t seen; /* 0: free */
+	nsec_t credit; /* time that may be spent */
+};
+
+struct limiter {
+	uint64_t seed;
+	nsec_t cost, most; /* of one permit; of a full bucket */
+	struct bucket buckets[SETS][WAYS];
+};
+
+struct limiter *limiter_new(unsigned rate, unsigned burst, uint64_t seed)
+{
+	struct limiter *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->seed = seed | 1;
+	l->cost = SEC(1) / rate;
+	l->most = l->cost * burst;
+	return l;
+}
+
+void limiter_free(struct limiter *l)
+{
+	free(l);
+}
+
+static uint64_t source_of(const struct ipaddr *a)
+{
+	uint64_t v;
+
+	memcpy(&v, ipaddr_is_v4(a) ? a->b + 8 : a->b, sizeof(v));
+	return v;
+}
+
+/* mix() - splitmix64's finaliser over a secret offset */
+static uint64_t mix(uint64_t v)
+{
+	v = (v ^ v >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	v = (v ^ v >> 27) * UINT64_C(0x94d049bb133111eb);
+	return v ^ v >> 31;
+}
+
+static struct bucket *find(struct limiter *l, uint64_t source, nsec_t now)
+{
+	struct bucket *set = l->buckets[mix(source + l->seed) % SETS];
+	struct bucket *oldest = &set[0];
+
+	for (int i = 0; i < WAYS; i++) {
+		if (set[i].seen && set[i].source == source)
+			return &set[i];
+		if (set[i].seen < oldest->seen)
+			oldest = &set[i];
+	}
+	*oldest = (struct bucket){ source, now, l->most };
+	return oldest;
+}
+
+bool limiter_pass(struct limiter *l, const struct ipaddr *source, nsec_t now)
+{
+	struct bucket *b = find(l, source_of(source), now);
+
+	b->credit = nsec_min(nsec_add(b->credit, nsec_since(b->seen, now)),
+			     l->most);
+	b->seen = now;
+	if (b->credit < l->cost)
+		return false;
+	b->credit -= l->cost;
+	return true;
+}

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server.c - who is registered at a relay, and where their frames go
+ */
+#include "relay/server.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/limiter.h"
+#include "relay/proof.h"
+#include "relay/roster.h"
+#include "relay/token.h"
+
+enum {
+	GREET_RATE = 50, /* answers a second to one unregistered source; a large */
+	GREET_BURST = 400, /* NAT may hide hundreds of nodes after a restart */
+	REMOVED_MAX = 4096,
+};
+
+#define SECRET_AGE  SEC(120)
+#define TELL_AGAIN  MSEC(200)
+#define RATE_SPAN   MSEC(50) /* burst: what the rate gives in this time */
+#define RATE_USUAL  UINT64_C(1250000000)
+#define RATE_MOST   UINT64_C(16000000000) /* times a second in ns fits 64 bits */
+#define TICK_PERIOD SEC(1)
+
+struct removed {
+	struct key_public key;
+	nsec_t at;
+};
+
+struct relay_server {
+	struct key_private key;
+	struct key_public public;
+	struct sign_public coord;
+	uint64_t network, rate, burst;
+	struct proof_key secrets[2]; /* this one and the one before */
+	nsec_t next_secret, next_tick;
+	struct roster roster;
+	struct limiter *greet;
+	struct removed removed[REMOVED_MAX];
+	unsigned removed_next;
+	uint64_t forwarded, forwarded_octets;
+	struct drop_counts drops;
+};
+
+/* One call's arguments, so that they travel together. */
+struct turn {
+	struct relay_server *s;
+	const struct relay_in *in;
+	struct relay_batch *batch;
+	nsec_t now;
+	uint64_t wall_s;
+	struct roster_client *sender; /* NULL: not registered */
+};
+
+struct relay_server *relay_server_new(const struct relay_server_params *p)
+{
+	struct relay_server *s = calloc(1, sizeof(*s));
+	unsigned max = p->clients_max ? p->clients_max : RELAY_CLIENTS_DEFAULT;
+
+	if (!s)
+		return NULL;
+	s->greet = limiter_new(GREET_RATE, GREET_BURST, p->seed);
+	if (!s->greet || roster_init(&s->roster, max, p->seed)) {
+		relay_server_free(s);
+		return NULL;
+	}
+	s->key = p->key;
+	key_public_of(&s->key, &s->public);
+	s->coord = p->coord;
+	s->network = p->network;
+	s->rate = p->rate ? p->rate : RATE_USUAL;
+	if (s->rate > RATE_MOST)
+		s->rate = RATE_MOST;
+	s->burst = s->rate / (SEC(1) / RATE_SPAN) + UINT16_MAX;
+	memcpy(s->secrets[0].b, p->secret, sizeof(p->secret));
+	s->secrets[1] = s->secrets[0];
+	return s;
+}
+
+void relay_server_free(struct relay_server *s)
+{
+	if (!s)
+		return;
+	limiter_free(s->greet);
+	roster_done(&s->roster);
+	secret_wipe(s, sizeof(*s));
+	free(s);
+}
+
+static void drop(struct turn *t, enum drop d)
+{
+	drop_count(&t->s->drops, d);
+}
+
+/* answer() - n octets, at most 64, to where the train came from */
+static void answer(struct turn *t, const void *m, size_t n)
+{
+	struct relay_batch *b = t->batch;
+	struct relay_out *o = &b->out[b->n];
+
+	memcpy(b->control[b->n], m, n);
+	*o = (struct relay_out){ .to = t->in->from,
+				 .data = b->control[b->n],
+				 .n = n,
+				 .segment = n,
+				 .receiver = RELAY_NO_CLIENT };
+	b->n++;
+}
+
+static struct frame_endpoint endpoint_frame(const struct endpoint *e)
+{
+	struct frame_endpoint f = { .port = be16_of(e->port) };
+
+	memcpy(f.ip, e->ip.b, sizeof(f.ip));
+	return f;
+}
+
+/* challenge() - a cookie for this source, as CHALLENGE or as RESET */
+static void challenge(struct turn *t, enum frame_type type, const uint8_t *txid)
+{
+	struct frame_challenge f = { .header = frame_header_of(type, 0),
+				     .issued = be64_of(t->now),
+				     .version = be16_of(FRAME_VERSION) };
+
+	if (!limiter_pass(t->s->greet, &t->in->from.remote.ip, t->now)) {
+		drop(t, DROP_RELAY_RATE);
+		return;
+	}
+	memcpy(f.txid, txid, FRAME_TXID);
+	proof_cookie(&t->s->secrets[0], &t->in->from.remote, txid, f.issued,
+		     f.cookie);
+	answer(t, &f, sizeof(f));
+}
+
+static void input_hello(struct turn *t, const uint8_t *m, size_t n)
+{
+	const struct frame_hello *f = (const void *)m;
+
+	if (n < sizeof(*f))
+		drop(t, DROP_TOO_SHORT);
+	else
+		challenge(t, FRAME_CHALLENGE, f->txid);
+}
+
+static bool cookie_is_good(const struct turn *t, const struct frame_register *f)
+{
+	uint64_t issued = be64_get(f->issued);
+	uint8_t cookie[FRAME_COOKIE];
+
+	if (issued > t->now || t->now - issued > 2 * SECRET_AGE)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		proof_cookie(&t->s->secrets[i], &t->in->from.remote, f->txid,
+			     f->issued, cookie);
+		if (secret_eq(cookie, f->cookie, sizeof(cookie)))
+			return true;
+	}
+	return false;
+}
+
+static bool is_removed(const struct relay_server *s, const struct key_public *k,
+		       nsec_t now)
+{
+	for (unsigned i = 0; i < REMOVED_MAX; i++)
+		if (s->removed[i].at && key_public_eq(&s->removed[i].key, k) &&
+		    nsec_since(s->removed[i].at, now) <
+			    SEC(TOKEN_LIFETIME_S + 120))
+			return true;
+	return false;
+}
+
+static bool admit(const struct turn *t, const uint8_t *m, size_t n,
+		  struct token *out)
+{
+	const struct relay_server *s = t->s;
+
+	if (!token_check(m, n, &s->coord, t->wall_s, out))
+		return false;
+	if (s->network && out->network != s->network)
+		return false;
+	return !is_removed(s, &out->node, t->now);
+}
+
+static void deny(struct turn *t, const struct frame_register *f,
+		 enum frame_denial why, enum drop row)
+{
+	struct frame_denied d = { .header = frame_header_of(FRAME_DENIED, 0),
+				  .reason = be16_of((uint16_t)why) };
+
+	memcpy(d.txid, f->txid, FRAME_TXID);
+	answer(t, &d, sizeof(d));
+	drop(t, row);
+}
+
+static uint32_t seconds_left(const struct roster_client *c, uint64_t wall_s)
+{
+	uint64_t left = c->expires_s > wall_s ? c->expires_s - wall_s : 0;
+
+	return left > UINT32_MAX ? UINT32_MAX : (uint32_t)left;
+}
+
+static void welcome(struct turn *t, struct roster_client *c)
+{
+	struct frame_welcome w = {
+		.header = frame_header_of(FRAME_WELCOME, c->channel_count),
+		.observed = endpoint_frame(&c->route.remote),
+		.version = be16_of(FRAME_VERSION),
+		.lifetime_s = be32_of(seconds_left(c, t->wall_s)),
+		.silence_s = be16_of(RELAY_SILENCE_S),
+	};
+
+	memcpy(w.txid, c->txid, FRAME_TXID);
+	proof_put(&c->session, &w, offsetof(struct frame_welcome, mac));
+	answer(t, &w, sizeof(w));
+}
+
+/* enroll() - all proofs are good: into the roster, or to its new route */
+static void enroll(struct turn *t, const struct frame_register *f,
+		   const struct token *token, const struct proof_key *pair)
+{
+	struct roster *r = &t->s->roster;
+	struct roster_client *c = roster_by_key(r, &token->node);
+
+	if (c && be64_get(f->issued) < c->issued) { /* a replay */
+		drop(t, DROP_RELAY_COOKIE);
+		return;
+	}
+	if (c && memcmp(c->instance, f->instance, sizeof(c->instance)))
+		roster_forget_channels(r, c);
+	if (!c)
+		c = roster_add(r, &token->node);
+	if (!c) {
+		deny(t, f, FRAME_DENIED_FULL, DROP_RELAY_QUEUE_FULL);
+		return;
+	}
+	roster_move(r, c, &t->in->from);
+	memcpy(c->instance, f->instance, sizeof(c->instance));
+	memcpy(c->txid, f->txid, sizeof(c->txid));
+	c->issued = be64_get(f->issued);
+	c->expires_s = token->expires_s;
+	c->network = token->network;
+	c->heard = t->now;
+	proof_session(pair, f->txid, f->issued, &c->session);
+	t->sender = c;
+	welcome(t, c);
+}
+
+static void input_register(struct turn *t, const uint8_t *m, size_t n)
+{
+	const struct frame_register *f = (const void *)m;
+	struct proof_key pair;
+	struct token token;
+	size_t token_n, body;
+
+	if (n < sizeof(*f) + FRAME_MAC) {
+		drop(t, DROP_TOO_SHORT);
+		return;
+	}
+	token_n = be16_get(f->token_octets);
+	body = sizeof(*f) + token_n;
+	if (n < body + FRAME_MAC) {
+		drop(t, DROP_BAD_LENGTH);
+		return;
+	}
+	if (!cookie_is_good(t, f)) {
+		drop(t, DROP_RELAY_COOKIE);
+		return;
+	}
+	if (!limiter_pass(t->s->greet, &t->in->from.remote.ip, t->now)) {
+		drop(t, DROP_RELAY_RATE);
+		return;
+	}
+	if (!admit(t, m + sizeof(*f), token_n, &token)) {
+		deny(t, f, FRAME_DENIED_TOKEN, DROP_RELAY_TOKEN);
+		return;
+	}
+	if (!proof_pair(&t->s->key, &token.node, &token.node, &t->s->public,
+			&pair) ||
+	    !proof_check(&pair, m, body))
+		deny(t, f, FRAME_DENIED_PROOF, DROP_RELAY_CRYPTO);
+	else
+		enroll(t, f, &token, &pair);
+	secret_wipe(&pair, sizeof(pair));
+}
+
+/* sealed() - does the sender's MAC close the first `size` octets? */
+static bool sealed(struct turn *t, const uint8_t *m, size_t n, size_t size)
+{
+	if (n < size)
+		drop(t, DROP_TOO_SHORT);
+	else if (!proof_check(&t->sender->session, m, size - FRAME_MAC))
+		drop(t, DROP_RELAY_CRYPTO);
+	else
+		return true;
+	return false;
+}
+
+static void input_ping(struct turn *t, const uint8_t *m, size_t n)
+{
+	const struct frame_ping *f = (const void *)m;
+	struct frame_pong p = { .header = frame_header_of(FRAME_PONG, 0) };
+
+	if (!sealed(t, m, n, sizeof(*f)))
+		return;
+	t->sender->heard = t->now;
+	p.observed = endpoint_frame(&t->sender->route.remote);
+	memcpy(p.txid, f->txid, FRAME_TXID);
+	proof_put(&t->sender->session, &p, offsetof(struct frame_pong, mac));
+	answer(t, &p, sizeof(p));
+}
+
+static struct frame_peer peer_frame(enum frame_type type, uint32_t number,
+				    const struct key_public *peer,
+				    const struct proof_key *session)
+{
+	struct frame_peer f = { .header = frame_header_of(type, number) };
+
+	memcpy(f.peer, peer->b, sizeof(f.peer));
+	proof_put(session, &f, offsetof(struct frame_peer, mac));
+	return f;
+}
+
+/* find_peer() - a registered client of the sender's network */
+static struct roster_client *find_peer(const struct turn *t,
+				       const struct key_public *k)
+{
+	struct roster_client *c = roster_by_key(&t->s->roster, k);
+
+	return c && c->network == t->sender->network && c != t->sender ? c :
+									 NULL;
+}
+
+static void input_open(struct turn *t, const uint8_t *m, size_t n)
+{
+	const struct frame_peer *f = (const void *)m;
+	struct frame_peer reply;
+	struct key_public peer;
+	uint32_t number = 0;
+
+	if (!sealed(t, m, n, sizeof(*f)))
+		return;
+	memcpy(peer.b, f->peer, sizeof(peer.b));
+	if (find_peer(t, &peer))
+		number = roster_channel_for(&t->s->roster, t->sender, &peer);
+	reply = peer_frame(number ? FRAME_PEER : FRAME_ABSENT, number, &peer,
+			   &t->sender->session);
+	answer(t, &reply, sizeof(reply));
+}
+
+static void input_ack(struct turn *t, const uint8_t *m, size_t n)
+{
+	const struct frame_peer *f = (const void *)m;
+	struct roster_channel *ch;
+
+	if (!sealed(t, m, n, sizeof(*f)))
+		return;
+	ch = roster_channel(t->sender, be32_get(f->header.channel));
+	if (ch && !memcmp(ch->peer.b, f->peer, sizeof(f->peer)))
+		ch->told = true;
+}
+
+static void input_leave(struct turn *t, const uint8_t *m, size_t n)
+{
+	if (!sealed(t, m, n, sizeof(struct frame_leave)))
+		return;
+	roster_remove(&t->s->roster, t->sender);
+	t->sender = NULL;
+}
+
+/* refuse() - a frame by an address that is not registered */
+static void refuse(struct turn *t, const uint8_t *m, size_t n)
+{
+	struct frame_header reset = frame_header_of(FRAME_RESET, 0);
+
+	drop(t, DROP_RELAY_UNREGISTERED);
+	if (m[1] == FRAME_PING && n >= sizeof(struct frame_ping))
+		challenge(t, FRAME_RESET, ((const struct frame_ping *)m)->txid);
+	else if (limiter_pass(t->s->greet, &t->in->from.remote.ip, t->now))
+		answer(t, &reset, sizeof(reset));
+}
+
+static void input_control(struct turn *t, const uint8_t *m, size_t n)
+{
+	switch (m[1]) {
+	case FRAME_HELLO:
+		input_hello(t, m, n);
+		return;
+	case FRAME_REGISTER:
+		input_register(t, m, n);
+		return;
+	case FRAME_PING:
+		input_ping(t, m, n);
+		return;
+	case FRAME_OPEN:
+		input_open(t, m, n);
+		return;
+	case FRAME_ACK:
+		input_ack(t, m, n);
+		return;
+	case FRAME_LEAVE:
+		input_leave(t, m, n);
+		return;
+	default:
+		drop(t, DROP_RELAY_TYPE);
+	}
+}
+
+/* resolve() - the client behind a channel; looks the key up again after a change */
+static struct roster_client *resolve(struct turn *t, struct roster_channel *ch)
+{
+	struct roster *r = &t->s->roster;
+	struct roster_client *c;
+
+	if (ch->index != RELAY_NO_CLIENT) {
+		c = &r->clients[ch->index];
+		if (c->live && c->generation == ch->generation)
+			return c;
+	}
+	c = find_peer(t, &ch->peer);
+	if (!c)
+		return NULL;
+	ch->back = roster_channel_for(r, c, &t->sender->key);
+	ch->index = ch->back ? roster_index(r, c) : RELAY_NO_CLIENT;
+	ch->generation = c->generation;
+	return ch->back ? c : NULL;
+}
+
+/* tell() - a receiver that may not know the channel yet learns it in front of the
+ * data; repeated while data flows until it has said so */
+static void tell(struct turn *t, struct roster_client *c, uint32_t number)
+{
+	struct roster_channel *ch = roster_channel(c, number);
+	struct frame_peer f;
+
+	if (!ch || ch->told ||
+	    (ch->told_at && nsec_since(ch->told_at, t->now) < TELL_AGAIN))
+		return;
+	ch->told_at = t->now;
+	f = peer_frame(FRAME_PEER, number, &ch->peer, &c->session);
+	answer(t, &f, sizeof(f));
+	t->batch->out[t->batch->n - 1].to = c->route;
+}
+
+static bool within_rate(struct turn *t, size_t n)
+{
+	struct roster_client *c = t->sender;
+	nsec_t past = nsec_min(nsec_since(c->refilled, t->now), SEC(1));
+	uint64_t more = past * t->s->rate / SEC(1);
+
+	if (c->credit + more >= t->s->burst)
+		c->credit = t->s->burst;
+	else
+		c->credit += more;
+	c->refilled = t->now;
+	if (c->credit < n)
+		return false;
+	c->credit -= n;
+	return true;
+}
+
+/* carry() - n octets of frames of one channel, `header` octets each in front */
+static void carry(struct turn *t, struct roster_channel *ch, uint8_t *p,
+		  size_t n, size_t segment)
+{
+	struct roster_client *c = resolve(t, ch);
+	be32 back;
+
+	if (!c) {
+		drop_count_n(&t->s->drops, DROP_RELAY_NO_RECEIVER,
+			     (n + segment - 1) / segment);
+		return;
+	}
+	back = be32_of(ch->back);
+	for (size_t i = 0; i < n; i += segment)
+		memcpy(p + i + offsetof(struct frame_header, channel), &back,
+		       sizeof(back));
+	tell(t, c, ch->back);
+	t->batch->out[t->batch->n++] = (struct relay_out){
+		.to = c->route,
+		.data = p,
+		.n = n,
+		.segment = segment,
+		.receiver = roster_index(&t->s->roster, c),
+		.tos = t->in->tos,
+	};
+	t->s->forwarded += (n + segment - 1) / segment;
+	t->s->forwarded_octets += n;
+}
+
+/* input_keyed() - the receiver's key in full: its frame leaves with a number */
+static void input_keyed(struct turn *t, uint8_t *m, size_t n)
+{
+	struct frame_header h = frame_header_of(FRAME_DATA, 0);
+	size_t cut = sizeof(struct frame_keyed) - sizeof(h);
+	struct key_public peer;
+	uint32_t number;
+
+	if (n <= sizeof(struct frame_keyed)) {
+		drop(t, DROP_TOO_SHORT);
+		return;
+	}
+	memcpy(peer.b, ((const struct frame_keyed *)m)->peer, sizeof(peer.b));
+	if (!find_peer(t, &peer)) {
+		drop(t, DROP_RELAY_NO_RECEIVER);
+		return;
+	}
+	number = roster_channel_for(&t->s->roster, t->sender, &peer);
+	if (!number) {
+		drop(t, DROP_RELAY_NO_RECEIVER);
+		return;
+	}
+	memcpy(m + cut, &h, sizeof(h));
+	carry(t, roster_channel(t->sender, number), m + cut, n - cut, n - cut);
+}
+
+static void input_data(struct turn *t, uint8_t *m, size_t n, size_t segment)
+{
+	const struct frame_header *h = (const void *)m;
+	struct roster_channel *ch =
+		roster_channel(t->sender, be32_get(h->channel));
+
+	if (!ch)
+		drop(t, DROP_RELAY_NO_RECEIVER);
+	else
+		carry(t, ch, m, n, segment);
+}
+
+/* run_of() - octets of the datagrams at p that share the first one's header: they
+ * go to one receiver and leave as one train */
+static size_t run_of(const uint8_t *p, size_t n, size_t segment)
+{
+	size_t run = n < segment ? n : segment;
+
+	while (run < n && n - run > sizeof(struct frame_header) &&
+	       !memcmp(p, p + run, sizeof(struct frame_header)))
+		run += n - run < segment ? n - run : segment;
+	return run;
+}
+
+/* input_datagrams() - the first datagram at p, or the run of data that it begins;
+ * returns octets consumed */
+static size_t input_datagrams(struct turn *t, uint8_t *p, size_t n,
+			      size_t segment)
+{
+	size_t one = n < segment ? n : segment, run;
+
+	if (!frame_is(p, one)) {
+		drop(t, DROP_UNKNOWN_TYPE);
+		return one;
+	}
+	if (!t->sender && p[1] != FRAME_HELLO && p[1] != FRAME_REGISTER) {
+		refuse(t, p, one);
+		return n; /* one answer a train */
+	}
+	if (p[1] != FRAME_DATA && p[1] != FRAME_DATA_KEYED) {
+		input_control(t, p, one);
+		return one;
+	}
+	run = p[1] == FRAME_DATA ? run_of(p, n, segment) : one;
+	if (!within_rate(t, run)) {
+		drop(t, DROP_RELAY_RATE);
+		return run;
+	}
+	t->sender->heard = t->now;
+	if (p[1] == FRAME_DATA)
+		input_data(t, p, run, one);
+	else
+		input_keyed(t, p, one);
+	return run;
+}
+
+void relay_server_input(struct relay_server *s, const struct relay_in *in,
+			struct relay_batch *batch, nsec_t now, uint64_t wall_s)
+{
+	struct turn t = { s, in, batch, now, wall_s,
+			  roster_by_route(&s->roster, &in->from) };
+	unsigned most = batch->n + RELAY_BATCH_INPUT - 4;
+
+	if (!in->segment)
+		return;
+	for (size_t i = 0; i < in->n && batch->n < most;)
+		i += input_datagrams(&t, in->data + i, in->n - i, in->segment);
+}
+
+static void turn_secret(struct relay_server *s, const uint8_t *fresh, nsec_t now)
+{
+	s->secrets[1] = s->secrets[0];
+	memcpy(s->secrets[0].b, fresh, sizeof(s->secrets[0].b));
+	s->next_secret = now + SECRET_AGE;
+}
+
+void relay_server_tick(struct relay_server *s, const uint8_t fresh[static 32],
+		       nsec_t now, uint64_t wall_s)
+{
+	if (now >= s->next_secret)
+		turn_secret(s, fresh, now);
+	s->next_tick = now + TICK_PERIOD;
+	for (int32_t i = 0; i < s->roster.used; i++) {
+		struct roster_client *c = &s->roster.clients[i];
+
+		if (c->live && (nsec_since(c->heard, now) > SEC(RELAY_SILENCE_S) ||
+				c->expires_s + 60 < wall_s))
+			roster_remove(&s->roster, c);
+	}
+}
+
+nsec_t relay_server_next_expiry(const struct relay_server *s)
+{
+	return s->next_tick;
+}
+
+void relay_server_remove(struct relay_server *s, const struct key_public *node,
+			 nsec_t now)
+{
+	struct roster_client *c = roster_by_key(&s->roster, node);
+
+	s->removed[s->removed_next++ % REMOVED_MAX] =
+		(struct removed){ *node, nsec_max(now, 1) };
+	if (c)
+		roster_remove(&s->roster, c);
+}
+
+void relay_server_stats(const struct relay_server *s,
+			struct relay_server_stats *out)
+{
+	*out = (struct relay_server_stats){
+		.clients = (uint64_t)s->roster.count,
+		.channels = s->roster.channels,
+		.forwarded = s->forwarded,
+		.forwarded_octets = s->forwarded_octets,
+	};
+}
+
+struct drop_counts *relay_server_drops(struct relay_server *s)
+{
+	return &s->drops;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server.h - ENGINE: who is registered at a relay, and where their frames go
+ *
+ * Theory: a client is found by its key or by the route its datagrams come over. It
+ * has channels, numbers of its own for peers. A data frame is looked up by route and
+ * channel, gets the receiver's channel number in place of the sender's and leaves:
+ * the message behind the header is never read, moved or split; a train of frames of
+ * one channel leaves as the train that came. Before an address is proved by cookie
+ * nothing is kept and no answer is longer than its request; before token and MAC are
+ * good nothing is forwarded. Layout: relay/frame.h.
+ *
+ * One engine belongs to one thread. Several workers would share it behind a read
+ * lock for forwarding: only control frames change it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/drop.h"
+#include "base/time.h"
+#include "crypto/key.h"
+#include "relay/frame.h"
+
+enum {
+	RELAY_BATCH = 512, /* trains of one struct relay_batch */
+	RELAY_BATCH_INPUT = 160, /* most that one relay_server_input() adds */
+	RELAY_CLIENTS_DEFAULT = 65536,
+	RELAY_CHANNELS_MAX = 4096, /* of one client */
+	RELAY_SILENCE_S = 50, /* a client not heard for so long is forgotten */
+	RELAY_NO_CLIENT = -1,
+};
+
+/* Where datagrams of a remote come from and go to. A stream transport would be one
+ * more number of .socket. */
+struct relay_route {
+	struct endpoint remote;
+	struct ipaddr local; /* our address, all zero: any */
+	uint8_t socket; /* the caller's number */
+};
+
+struct relay_in {
+	uint8_t *data; /* untrusted; headers are rewritten in place */
+	size_t n, segment; /* octets; of each datagram but the last */
+	struct relay_route from;
+	uint8_t tos;
+};
+
+struct relay_out {
+	struct relay_route to;
+	const uint8_t *data; /* into relay_in.data, or control octets of the batch */
+	size_t n, segment;
+	int32_t receiver; /* client, for its queue; RELAY_NO_CLIENT: an answer */
+	uint8_t tos;
+};
+
+/* What is to be sent; the caller empties it by n = 0. */
+struct relay_batch {
+	unsigned n;
+	struct relay_out out[RELAY_BATCH];
+	uint8_t control[RELAY_BATCH][64];
+};
+
+struct relay_server_params {
+	struct key_private key;
+	struct sign_public coord; /* whose tokens to accept */
+	uint64_t network; /* that tokens must carry; 0: any */
+	unsigned clients_max; /* 0: RELAY_CLIENTS_DEFAULT */
+	uint64_t rate; /* octets a second of one sender; 0: 1.25 * 10^9 */
+	uint64_t seed;
+	uint8_t secret[32]; /* random: cookies of the first two minutes */
+};
+
+struct relay_server;
+
+struct relay_server *relay_server_new(const struct relay_server_params *p);
+void relay_server_free(struct relay_server *s); /* wipes; takes NULL */
+
+/**
+ * relay_server_input() - One train of datagrams
+ * @batch: Has room for RELAY_BATCH_INPUT more; data of .out stays valid as long as
+ *         the batch and the train do
+ * @wall_s: seconds since 1970, for tokens
+ *
+ * Drops are counted in the engine. Cost: data frames: two table look-ups a train,
+ * four octets written a frame; memory is only allocated when a channel is made.
+ */
+void relay_server_input(struct relay_server *s, const struct relay_in *in,
+			struct relay_batch *batch, nsec_t now, uint64_t wall_s);
+
+/**
+ * relay_server_tick() - Forget silent clients, turn over the cookie secret
+ * @fresh: 32 random octets for the next secret
+ * Called at relay_server_next_expiry().
+ */
+void relay_server_tick(struct relay_server *s, const uint8_t fresh[static 32],
+		       nsec_t now, uint64_t wall_s);
+nsec_t relay_server_next_expiry(const struct relay_server *s);
+
+/* relay_server_remove() - drop a node; its tokens are void while they could last */
+void relay_server_remove(struct relay_server *s, const struct key_public *node,
+			 nsec_t now);
+
+struct relay_server_stats {
+	uint64_t clients, channels, forwarded, forwarded_octets;
+};
+void relay_server_stats(const struct relay_server *s,
+			struct relay_server_stats *out);
+/* relay_server_drops() - counters; may be read by other threads */
+struct drop_counts *relay_server_drops(struct relay_server *s);

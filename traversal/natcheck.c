@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * natcheck.c - our reflexive endpoints and what kind of NAT gives them
+ *
+ * Theory: three rounds of Binding requests from the main sockets, each request sent
+ * at 0, 100 and 300 ms until it is answered.
+ *   BASIC    every server at one port: reflexive endpoints, round-trip times
+ *   FILTER   one IPv4 server is asked to answer from its other port, and from its
+ *            other address and port (RFC 5780 s4.4): neither was contacted before
+ *   MAPPING  plain requests to the places not contacted yet (RFC 5780 s4.3)
+ * FILTER comes first because contact opens filters. It also is the poison self-test
+ * (traversal.md 3.4): a place that sent to our mapping before we sent to it, and then
+ * sees another mapped port than places that did not, shows that early inbound packets
+ * spoil mappings here. Such places never vote on the mapping behaviour.
+ */
+#include "traversal/natcheck.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rand.h"
+
+enum {
+	PROBES_MAX = NATCHECK_SERVERS_MAX + 24,
+	HOSTS_MAX = 32,
+	SENDS = 3,
+	MIN_PORT = 1024, /* of a place that only a server names */
+	FILLER = 72, /* octets: our requests are no shorter than their answers */
+};
+
+#define BASIC_TIME   MSEC(1500)
+#define FILTER_TIME  MSEC(600) /* plus the round trip */
+#define MAPPING_TIME MSEC(700)
+
+static const nsec_t send_at[SENDS] = { 0, MSEC(100), MSEC(300) };
+
+enum round {
+	ROUND_NONE,
+	ROUND_BASIC,
+	ROUND_FILTER,
+	ROUND_MAPPING,
+};
+
+struct probe {
+	struct endpoint to;
+	struct endpoint expect; /* where the answer must come from */
+	struct stun_txid txid;
+	enum round round;
+	bool change_ip, change_port;
+	bool touched; /* a packet from there was asked for before we sent there */
+	unsigned server; /* in the report; NATCHECK_SERVERS_MAX: none */
+	unsigned sent;
+	nsec_t started; /* of the first send */
+	nsec_t rtt; /* 0: no answer */
+	struct endpoint mapped, other;
+};
+
+struct natcheck {
+	struct prng random;
+	struct endpoint servers[NATCHECK_SERVERS_MAX];
+	unsigned server_count;
+	struct ipaddr hosts[HOSTS_MAX];
+	unsigned host_count;
+	uint16_t port4, port6;
+	enum round round;
+	bool full;
+	nsec_t round_started, deadline;
+	struct probe probes[PROBES_MAX];
+	unsigned probe_count;
+	struct natcheck_report report;
+	bool changed;
+};
+
+struct natcheck *natcheck_new(uint64_t seed)
+{
+	struct natcheck *nc = calloc(1, sizeof(*nc));
+
+	if (nc)
+		nc->random.state = seed;
+	return nc;
+}
+
+void natcheck_free(struct natcheck *nc)
+{
+	free(nc);
+}
+
+void natcheck_set_servers(struct natcheck *nc, const struct endpoint *s,
+			  unsigned n, nsec_t now)
+{
+	if (n > NATCHECK_SERVERS_MAX)
+		n = NATCHECK_SERVERS_MAX;
+	memcpy(nc->servers, s, n * sizeof(*s));
+	nc->server_count = n;
+}
+
+void natcheck_set_local(struct natcheck *nc, const struct ipaddr *hosts,
+			unsigned n, uint16_t port4, uint16_t port6, nsec_t now)
+{
+	if (n > HOSTS_MAX)
+		n = HOSTS_MAX;
+	memcpy(nc->hosts, hosts, n * sizeof(*hosts));
+	nc->host_count = n;
+	nc->port4 = port4;
+	nc->port6 = port6;
+}
+
+static struct probe *add_probe(struct natcheck *nc, const struct endpoint *to)
+{
+	struct probe *p;
+	uint64_t a = prng_u64(&nc->random), b = prng_u64(&nc->random);
+
+	if (nc->probe_count == PROBES_MAX)
+		return NULL;
+	p = &nc->probes[nc->probe_count++];
+	*p = (struct probe){ .to = *to,
+			     .expect = *to,
+			     .round = nc->round,
+			     .server = NATCHECK_SERVERS_MAX };
+	memcpy(p->txid.b, &a, 8);
+	memcpy(p->txid.b + 8, &b, 4);
+	return p;
+}
+
+static bool sendable(const struct natcheck *nc, const struct endpoint *e)
+{
+	return ipaddr_is_v4(&e->ip) ? nc->port4 != 0 : nc->port6 != 0;
+}
+
+/* shares_address() - an earlier server has this address: its further ports must not
+ * be contacted before FILTER has asked for packets from them */
+static bool shares_address(const struct natcheck *nc, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (ipaddr_eq(&nc->servers[k].ip, &nc->servers[i].ip))
+			return true;
+	return false;
+}
+
+void natcheck_start(struct natcheck *nc, bool full, nsec_t now)
+{
+	nc->round = ROUND_BASIC;
+	nc->full = full;
+	nc->round_started = now;
+	nc->deadline = nsec_add(now, BASIC_TIME);
+	nc->probe_count = 0;
+	for (unsigned i = 0; i < nc->server_count; i++) {
+		struct probe *p;
+
+		if (shares_address(nc, i) || !sendable(nc, &nc->servers[i]))
+			continue;
+		p = add_probe(nc, &nc->servers[i]);
+		if (p)
+			p->server = i;
+	}
+}
+
+bool natcheck_running(const struct natcheck *nc)
+{
+	return nc->round != ROUND_NONE;
+}
+
+static bool is_fresh(const struct probe *p)
+{
+	return p->rtt && !p->touched && p->round != ROUND_FILTER &&
+	       ipaddr_is_v4(&p->to.ip);
+}
+
+static const struct probe *first_answer(const struct natcheck *nc, bool v4)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (p->rtt && p->round == ROUND_BASIC &&
+		    ipaddr_is_v4(&p->to.ip) == v4)
+			return p;
+	}
+	return NULL;
+}
+
+/* first_offer() - an IPv4 server that has another port to answer from */
+static const struct probe *first_offer(const struct natcheck *nc)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (is_fresh(p) && p->other.port && p->other.port != p->to.port)
+			return p;
+	}
+	return NULL;
+}
+
+/* may_contact() - is this place, named by a server, one that we may send to? */
+static bool may_contact(const struct endpoint *server, const struct endpoint *e)
+{
+	enum addr_class c = ipaddr_class(&e->ip);
+
+	if (e->port < MIN_PORT || !ipaddr_is_v4(&e->ip))
+		return false;
+	if (ipaddr_eq(&server->ip, &e->ip))
+		return true;
+	return c == ADDR_CLASS_GLOBAL || (c == ipaddr_class(&server->ip) &&
+					  (c == ADDR_CLASS_PRIVATE ||
+					   c == ADDR_CLASS_SHARED));
+}
+
+static bool begin_filter(struct natcheck *nc, nsec_t now)
+{
+	const struct probe *offer = first_offer(nc);
+	struct endpoint to, other;
+	struct probe *p;
+	nsec_t rtt;
+
+	if (!offer)
+		return false;
+	to = offer->to;
+	other = offer->other;
+	rtt = offer->rtt;
+	nc->round = ROUND_FILTER;
+	nc->round_started = now;
+	nc->deadline = now + FILTER_TIME + nsec_min(rtt, SEC(1));
+	p = add_probe(nc, &to);
+	if (p) {
+		p->change_port = true;
+		p->expect.port = other.port;
+	}
+	if (ipaddr_eq(&other.ip, &to.ip) || !may_contact(&to, &other))
+		return true;
+	p = add_probe(nc, &to);
+	if (p) {
+		p->change_ip = p->change_port = true;
+		p->expect = other;
+	}
+	return true;
+}
+
+static bool is_contacted(const struct natcheck *nc, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		if (endpoint_eq(&nc->probes[i].to, e))
+			return true;
+	return false;
+}
+
+static bool is_touched(const struct natcheck *nc, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		if (nc->probes[i].round == ROUND_FILTER &&
+		    endpoint_eq(&nc->probes[i].expect, e))
+			return true;
+	return false;
+}
+
+static void ask_mapping(struct natcheck *nc, const struct endpoint *server,
+			const struct endpoint *e)
+{
+	bool touched = is_touched(nc, e);
+	struct probe *p;
+
+	if (!sendable(nc, e) || is_contacted(nc, e) || !may_contact(server, e))
+		return;
+	p = add_probe(nc, e);
+	if (p)
+		p->touched = touched;
+}
+
+static void begin_mapping(struct natcheck *nc, nsec_t now)
+{
+	const struct probe *offer = first_offer(nc);
+	struct endpoint to, e;
+
+	nc->round = ROUND_MAPPING;
+	nc->round_started = now;
+	nc->deadline = now + MAPPING_TIME;
+	if (offer) {
+		to = offer->to;
+		e = offer->other;
+		ask_mapping(nc, &to, &e);
+		ask_mapping(nc, &to,
+			    &(struct endpoint){ .ip = to.ip, .port = e.port });
+		ask_mapping(nc, &to,
+			    &(struct endpoint){ .ip = e.ip, .port = to.port });
+	}
+	for (unsigned i = 0; i < nc->server_count; i++)
+		if (shares_address(nc, i))
+			ask_mapping(nc, &nc->servers[i], &nc->servers[i]);
+}
+
+static bool is_host(const struct natcheck *nc, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < nc->host_count; i++)
+		if (ipaddr_eq(&nc->hosts[i], &e->ip))
+			return e->port == nc->port4;
+	return false;
+}
+
+/* varies_by_port() - do two ports of one address see different mappings? */
+static bool varies_by_port(const struct natcheck *nc)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		for (unsigned k = 0; k < i; k++) {
+			const struct probe *a = &nc->probes[i];
+			const struct probe *b = &nc->probes[k];
+
+			if (a->rtt && b->rtt && a->round != ROUND_FILTER &&
+			    b->round != ROUND_FILTER &&
+			    ipaddr_eq(&a->to.ip, &b->to.ip) &&
+			    !endpoint_eq(&a->mapped, &b->mapped))
+				return true;
+		}
+	return false;
+}
+
+/* count_samples() - IPv4 answers of places in the given state, and how many of them
+ * saw another endpoint than the first one did */
+static unsigned count_samples(const struct natcheck *nc, bool touched,
+			      unsigned *differ)
+{
+	unsigned n = 0;
+
+	*differ = 0;
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (!p->rtt || p->round == ROUND_FILTER ||
+		    p->touched != touched || !ipaddr_is_v4(&p->to.ip))
+			continue;
+		n++;
+		*differ += !endpoint_eq(&p->mapped, &nc->report.reflexive);
+	}
+	return n;
+}
+
+static void judge_mapping(struct natcheck *nc, struct natcheck_report *r)
+{
+	unsigned fresh, fresh_differ, touched, touched_differ;
+
+	fresh = count_samples(nc, false, &fresh_differ);
+	touched = count_samples(nc, true, &touched_differ);
+	if (is_host(nc, &r->reflexive) && !fresh_differ && !touched_differ) {
+		r->mapping = NAT_NONE;
+		return;
+	}
+	if (fresh_differ) {
+		r->mapping = varies_by_port(nc) ?
+				     NAT_ADDRESS_AND_PORT_DEPENDENT :
+				     NAT_ADDRESS_DEPENDENT;
+		return;
+	}
+	r->profile.opener_needed = touched_differ > 0;
+	if (fresh > 1 || (touched && !touched_differ))
+		r->mapping = NAT_ENDPOINT_INDEPENDENT;
+	else if (touched_differ && !r->preserving)
+		r->mapping = NAT_ADDRESS_AND_PORT_DEPENDENT;
+	else if (touched_differ) /* keeps ports until told otherwise: poison */
+		r->mapping = NAT_ENDPOINT_INDEPENDENT;
+	if (r->mapping != NAT_ENDPOINT_INDEPENDENT)
+		r->profile.opener_needed = false;
+}
+
+/* judge_filtering() - RFC 5780 s4.4. A server with one address cannot tell
+ * endpoint-independent from address-dependent: the stricter is assumed. */
+static void judge_filtering(struct natcheck *nc, struct natcheck_report *r)
+{
+	bool asked = false, by_port = false, by_both = false;
+
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (p->round != ROUND_FILTER)
+			continue;
+		asked = true;
+		by_both |= p->rtt && p->change_ip;
+		by_port |= p->rtt && !p->change_ip;
+	}
+	if (!asked)
+		return;
+	r->filtering = by_both ? NAT_ENDPOINT_INDEPENDENT :
+		       by_port ? NAT_ADDRESS_DEPENDENT :
+				 NAT_ADDRESS_AND_PORT_DEPENDENT;
+}
+
+static void judge_profile(struct natcheck_report *r)
+{
+	r->profile.known = r->mapping != NAT_UNKNOWN;
+	r->profile.mapping_varies =
+		r->mapping == NAT_ADDRESS_DEPENDENT ||
+		r->mapping == NAT_ADDRESS_AND_PORT_DEPENDENT;
+	r->profile.filter_independent = r->filtering ==
+					NAT_ENDPOINT_INDEPENDENT;
+}
+
+static void fill_servers(const struct natcheck *nc, struct natcheck_report *r)
+{
+	r->server_count = nc->server_count;
+	for (unsigned i = 0; i < nc->server_count; i++)
+		r->servers[i].server = nc->servers[i];
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		if (nc->probes[i].server < NATCHECK_SERVERS_MAX)
+			r->servers[nc->probes[i].server].rtt =
+				nc->probes[i].rtt;
+}
+
+/* keep_class() - a short check on the same mapping leaves the classification */
+static void keep_class(const struct natcheck_report *old,
+		       struct natcheck_report *r)
+{
+	if (!ipaddr_eq(&old->reflexive.ip, &r->reflexive.ip))
+		return;
+	r->mapping = old->mapping;
+	r->filtering = old->filtering;
+	r->profile = old->profile;
+}
+
+static void finish(struct natcheck *nc, nsec_t now)
+{
+	struct natcheck_report old = nc->report, *r = &nc->report;
+	const struct probe *v4 = first_answer(nc, true);
+	const struct probe *v6 = first_answer(nc, false);
+
+	*r = (struct natcheck_report){ .udp = v4 || v6, .measured = now };
+	fill_servers(nc, r);
+	if (v6)
+		r->reflexive6 = v6->mapped;
+	if (v4) {
+		r->reflexive = v4->mapped;
+		r->preserving = v4->mapped.port == nc->port4;
+	}
+	if (v4 && nc->full) {
+		judge_mapping(nc, r);
+		judge_filtering(nc, r);
+		judge_profile(r);
+	} else if (v4) {
+		keep_class(&old, r);
+	}
+	nc->changed = true;
+	nc->round = ROUND_NONE;
+}
+
+static unsigned count_answers(const struct natcheck *nc, unsigned *asked)
+{
+	unsigned n = 0;
+
+	*asked = 0;
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		if (nc->probes[i].round != nc->round)
+			continue;
+		++*asked;
+		n += nc->probes[i].rtt != 0;
+	}
+	return n;
+}
+
+/* round_is_over() - two answers are enough for addresses; but a classification needs
+ * an IPv4 server's answer, if there is such a server */
+static bool round_is_over(const struct natcheck *nc, nsec_t now)
+{
+	unsigned asked, answered = count_answers(nc, &asked);
+
+	if (now >= nc->deadline || answered == asked)
+		return true;
+	if (nc->round != ROUND_BASIC || answered < 2)
+		return false;
+	return first_answer(nc, true) || !nc->port4;
+}
+
+static void advance(struct natcheck *nc, nsec_t now)
+{
+	while (nc->round != ROUND_NONE && round_is_over(nc, now)) {
+		if (nc->round == ROUND_MAPPING || !nc->full ||
+		    !first_answer(nc, true))
+			finish(nc, now);
+		else if (nc->round == ROUND_FILTER || !begin_filter(nc, now))
+			begin_mapping(nc, now);
+	}
+}
+
+static nsec_t due_at(const struct natcheck *nc, const struct probe *p)
+{
+	if (p->round != nc->round || p->rtt || p->sent == SENDS)
+		return NSEC_NEVER;
+	return nsec_add(nc->round_started, send_at[p->sent]);
+}
+
+static void write_probe(struct probe *p, struct natcheck_send *out, nsec_t now)
+{
+	struct stun_message m = {
+		.class = STUN_REQUEST,
+		.txid = p->txid,
+		.change_ip = p->change_ip,
+		.change_port = p->change_port,
+		.filler = FILLER,
+	};
+
+	if (!p->sent++)
+		p->started = now;
+	out->to = p->to;
+	out->ttl = 0;
+	out->n = stun_write(&m, out->message);
+}
+
+bool natcheck_poll(struct natcheck *nc, struct natcheck_send *out, nsec_t now)
+{
+	advance(nc, now);
+	if (nc->round == ROUND_NONE)
+		return false;
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		if (due_at(nc, &nc->probes[i]) > now)
+			continue;
+		write_probe(&nc->probes[i], out, now);
+		return true;
+	}
+	return false;
+}
+
+nsec_t natcheck_next_expiry(const struct natcheck *nc)
+{
+	nsec_t next = nc->deadline;
+
+	if (nc->round == ROUND_NONE)
+		return NSEC_NEVER;
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		next = nsec_min(next, due_at(nc, &nc->probes[i]));
+	return next;
+}
+
+static struct probe *find_probe(struct natcheck *nc, const struct stun_txid *t)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		if (!memcmp(nc->probes[i].txid.b, t->b, STUN_TXID_OCTETS))
+			return &nc->probes[i];
+	return NULL;
+}
+
+enum drop natcheck_input(struct natcheck *nc, const uint8_t *m, size_t n,
+			 const struct endpoint *from, nsec_t now)
+{
+	struct stun_message got;
+	enum drop d = stun_parse(m, n, &got);
+	struct probe *p;
+
+	if (d != DROP_NONE)
+		return d;
+	p = find_probe(nc, &got.txid);
+	if (!p || nc->round == ROUND_NONE || !p->sent || p->rtt ||
+	    (got.class != STUN_SUCCESS && got.class != STUN_ERROR))
+		return DROP_STUN_UNEXPECTED;
+	if (got.class == STUN_ERROR) { /* refused: ask no more */
+		p->sent = SENDS;
+		return DROP_NONE;
+	}
+	if (!endpoint_eq(&p->expect, from) || endpoint_is_zero(&got.mapped))
+		return DROP_STUN_UNEXPECTED;
+	p->rtt = nsec_max(nsec_since(p->started, now), 1);
+	p->mapped = got.mapped;
+	p->other = got.other;
+	advance(nc, now);
+	return DROP_NONE;
+}
+
+const struct natcheck_report *natcheck_report(struct natcheck *nc, bool *changed)
+{
+	*changed = nc->changed;
+	nc->changed = false;
+	return &nc->report;
+}
