@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <string.h>
 
 int loop_init(struct loop *l)
@@ -14,6 +15,8 @@ int loop_init(struct loop *l)
 
 	if (!cfg)
 		return -ENOMEM;
+	/* OpenSSL writes with write(2): a peer that is gone is an error, no signal. */
+	signal(SIGPIPE, SIG_IGN);
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_PRECISE_TIMER);
 	l->base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
@@ -30,6 +33,11 @@ void loop_done(struct loop *l)
 void loop_run(struct loop *l)
 {
 	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+void loop_turn(struct loop *l)
+{
+	event_base_loop(l->base, EVLOOP_ONCE);
 }
 
 void loop_stop(struct loop *l)

@@ -41,6 +41,8 @@ void loop_done(struct loop *l); /* safe on zeroed memory */
 /* loop_run() - until loop_stop() */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
+/* loop_turn() - wait for the next events and take them; for tests */
+void loop_turn(struct loop *l);
 
 /* loop_watch_add() - call ready whenever fd is readable; 0 or -ENOMEM */
 must_check int loop_watch_add(struct loop *l, struct loop_watch *w, int fd,

@@ -86,6 +86,7 @@ struct stream_server {
 	struct tls *tls;
 	struct evconnlistener *listener;
 	unsigned connections, connections_max;
+	size_t message_max;
 	uint64_t refused;
 	nsec_t handshake_timeout;
 	char path[PATH_ROOM];
@@ -664,7 +665,7 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
 	if (s->next)
 		s->next->link = &s->next;
 	v->streams = s;
-	websocket_init(&s->ws, true, STREAM_MESSAGE_MAX);
+	websocket_init(&s->ws, true, v->message_max);
 	set_remote(s, e);
 	loop_timer_at(&s->timer, nsec_add(time_now(), v->handshake_timeout));
 	if (start_tls(s, v->tls, fd, NULL))
@@ -673,16 +674,11 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
 	stream_free(s);
 }
 
-static bool start_listening(struct stream_server *v, const char *listen)
+static bool start_listening(struct stream_server *v, struct endpoint e)
 {
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
-	struct endpoint e;
 
-	if (!endpoint_parse(listen, &e)) {
-		errno = EINVAL;
-		return false;
-	}
 	n = endpoint_to_sockaddr(&e, false, &ss);
 	v->listener = evconnlistener_new_bind(
 		v->loop->base, on_accept, v,
@@ -702,12 +698,14 @@ struct stream_server *stream_server_new(const struct stream_server_params *p,
 					char why[static 256])
 {
 	struct stream_server *v = calloc(1, sizeof(*v));
+	char text[ADDR_TEXT];
 
 	snprintf(why, 256, "out of memory");
 	if (!v)
 		return NULL;
 	v->loop = p->loop;
 	v->connections_max = p->connections_max;
+	v->message_max = p->message_max ? p->message_max : STREAM_MESSAGE_MAX;
 	v->handshake_timeout = p->handshake_timeout;
 	v->events = p->events;
 	snprintf(v->path, sizeof(v->path), "%s", p->path);
@@ -715,9 +713,8 @@ struct stream_server *stream_server_new(const struct stream_server_params *p,
 	if (v->tls && start_listening(v, p->listen))
 		return v;
 	if (v->tls)
-		snprintf(why, 256, "cannot listen on %.80s: %s", p->listen,
-			 errno == EINVAL ? "that is not ADDRESS:PORT" :
-					   strerror(errno));
+		snprintf(why, 256, "cannot listen on %s: %s",
+			 endpoint_text(&p->listen, text), strerror(errno));
 	stream_server_free(v);
 	return NULL;
 }

@@ -64,9 +64,10 @@ struct stream_server;
 
 struct stream_server_params {
 	struct loop *loop;
-	const char *listen; /* ADDR:PORT */
+	struct endpoint listen; /* port 0: any */
 	const char *cert_path, *key_path; /* PEM; made self-signed if missing */
 	unsigned connections_max;
+	size_t message_max; /* octets of a message that is accepted; 0: the limit above */
 	nsec_t handshake_timeout; /* from accept to opened */
 	const char *path; /* request path to accept; others get 404 */
 	struct stream_events events; /* of new streams: accepted by opened() */

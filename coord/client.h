@@ -50,6 +50,14 @@ struct coord_client_params {
 struct coord_client *coord_client_new(const struct coord_client_params *p);
 void coord_client_free(struct coord_client *c); /* takes NULL */
 
+/* coord_client_set_tunnel_key() - a new tunnel key, told to the server at once */
+void coord_client_set_tunnel_key(struct coord_client *c, const struct key_public *k);
+
+/* coord_client_unknown() - messages of a type that this release does not know */
+uint64_t coord_client_unknown(const struct coord_client *c);
+/* coord_client_full_maps() - whole maps received, deltas not counted */
+uint64_t coord_client_full_maps(const struct coord_client *c);
+
 bool coord_client_connected(const struct coord_client *c);
 
 /* coord_client_publish() - our candidates and relay RTTs; sent when changed */

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * members.c - the nodes of the network and their map versions
+ */
+#include "coord/members.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coord/proto.h"
+#include "coord/record.h"
+
+enum {
+	VERSION_BLOCK = 1 << 20, /* numbers per write to the registry */
+};
+
+static int reserve_versions(struct members *m)
+{
+	char text[24];
+	int err;
+
+	snprintf(text, sizeof(text), "%" PRIu64, m->version + VERSION_BLOCK);
+	err = registry_set_setting(m->registry, "version_ceiling", text);
+	if (!err)
+		m->ceiling = m->version + VERSION_BLOCK;
+	return err;
+}
+
+uint64_t members_next_version(struct members *m)
+{
+	if (m->version + 1 >= m->ceiling && reserve_versions(m) < 0)
+		return 0;
+	return ++m->version;
+}
+
+struct member *members_add(struct members *m, const struct registry_node *row)
+{
+	struct member *n;
+
+	if (m->count == m->room) {
+		unsigned room = m->room ? 2 * m->room : 64;
+		struct member **all = realloc(m->all, room * sizeof(*all));
+
+		if (!all)
+			return NULL;
+		m->all = all;
+		m->room = room;
+	}
+	n = calloc(1, sizeof(*n));
+	if (!n)
+		return NULL;
+	n->row = *row;
+	n->version = row->changed;
+	n->node.id = row->id;
+	n->node.key = row->tunnel;
+	n->node.v4 = row->v4;
+	n->node.v6 = row->v6;
+	n->node.fast_aes = row->fast_aes;
+	memcpy(n->node.name, row->name, sizeof(n->node.name));
+	m->all[m->count++] = n;
+	return n;
+}
+
+static void load_node(void *owner, const struct registry_node *row)
+{
+	(void)members_add(owner, row);
+}
+
+static void note_removed(void *owner, uint64_t id, uint64_t version)
+{
+	struct members *m = owner;
+
+	if (m->removed_count == MEMBERS_REMOVED_MAX) {
+		m->oldest = m->removed[0].version;
+		memmove(m->removed, m->removed + 1,
+			(MEMBERS_REMOVED_MAX - 1) * sizeof(*m->removed));
+		m->removed_count--;
+	}
+	m->removed[m->removed_count].id = id;
+	m->removed[m->removed_count++].version = version;
+}
+
+int members_load(struct members *m, struct registry *r)
+{
+	char text[24] = "0";
+
+	m->registry = r;
+	m->removed = calloc(MEMBERS_REMOVED_MAX, sizeof(*m->removed));
+	if (!m->removed)
+		return -ENOMEM;
+	if (registry_each_node(r, load_node, m) ||
+	    registry_each_removed(r, MEMBERS_REMOVED_MAX, note_removed, m))
+		return -EIO;
+	if (m->removed_count == MEMBERS_REMOVED_MAX)
+		m->oldest = m->removed[0].version;
+	if (registry_setting(r, "version_ceiling", text, sizeof(text)))
+		m->version = strtoull(text, NULL, 10);
+	m->boot = ++m->version;
+	return reserve_versions(m);
+}
+
+void members_done(struct members *m)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		record_node_done(&m->all[i]->node);
+		free(m->all[i]);
+	}
+	free(m->all);
+	free(m->removed);
+	*m = (struct members){ 0 };
+}
+
+/* Linear: a thousand nodes are 32 KiB of keys; a hash table can come with need. */
+struct member *members_by_machine(const struct members *m, const struct key_public *k)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (!memcmp(&m->all[i]->row.machine, k, sizeof(*k)))
+			return m->all[i];
+	return NULL;
+}
+
+struct member *members_by_tunnel(const struct members *m, const struct key_public *k)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (!memcmp(&m->all[i]->row.tunnel, k, sizeof(*k)))
+			return m->all[i];
+	return NULL;
+}
+
+struct member *members_by_name(const struct members *m, const char *name)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (!strcmp(m->all[i]->row.name, name))
+			return m->all[i];
+	return NULL;
+}
+
+bool members_has_v4(const struct members *m, const struct ipaddr *v4)
+{
+	for (unsigned i = 0; i < m->count; i++)
+		if (ipaddr_eq(&m->all[i]->row.v4, v4))
+			return true;
+	return false;
+}
+
+void members_touch(struct members *m, struct member *n)
+{
+	uint64_t version = members_next_version(m);
+
+	/* A full disk must not stop online state from spreading: the ceiling is far
+	 * beyond what one run uses. */
+	n->version = version ? version : ++m->version;
+}
+
+int members_remove(struct members *m, struct member *n)
+{
+	uint64_t version = members_next_version(m);
+	unsigned at = 0;
+
+	if (!version || registry_node_remove(m->registry, n->row.id, version))
+		return -EIO;
+	note_removed(m, n->row.id, version);
+	while (m->all[at] != n)
+		at++;
+	memmove(m->all + at, m->all + at + 1,
+		(m->count - at - 1) * sizeof(struct member *));
+	m->count--;
+	record_node_done(&n->node);
+	free(n);
+	return 0;
+}
+
+bool members_expired(const struct member *n, uint64_t now_s)
+{
+	return n->row.expires_s && n->row.expires_s <= now_s;
+}
+
+bool members_can_delta(const struct members *m, uint64_t version)
+{
+	return version && version >= m->oldest && version <= m->version;
+}
+
+static json_t *map_frame(const struct members *m, const struct member *viewer)
+{
+	char v4[ADDR_TEXT], v6[ADDR_TEXT];
+	json_t *o = proto_new(PROTO_NETMAP), *relays = json_array();
+
+	proto_set_number(o, "version", m->version);
+	proto_set_number(o, "network", m->network);
+	json_object_set_new(o, "overlay",
+			    json_pack("[s,s]", prefix_text(&m->overlay[0], v4),
+				      prefix_text(&m->overlay[1], v6)));
+	for (unsigned i = 0; i < m->relay_count; i++)
+		json_array_append_new(relays, record_relay_json(&m->relays[i]));
+	json_object_set_new(o, "relays", relays);
+	json_object_set_new(o, "self", record_node_json(&viewer->node));
+	json_object_set_new(o, "peers", json_array());
+	return o;
+}
+
+/* The seam for policy: who may know of whom. */
+static bool may_see(const struct member *viewer, const struct member *n,
+		    uint64_t now_s)
+{
+	return viewer != n && !members_expired(n, now_s);
+}
+
+static void send_full(const struct members *m, const struct member *viewer,
+		      uint64_t now_s, void (*send)(void *, json_t *), void *owner)
+{
+	json_t *o = map_frame(m, viewer), *peers = json_object_get(o, "peers");
+
+	proto_set_bool(o, "full", true);
+	for (unsigned i = 0; i < m->count; i++) {
+		if (!may_see(viewer, m->all[i], now_s))
+			continue;
+		if (json_array_size(peers) == PROTO_PART_PEERS) {
+			proto_set_bool(o, "more", true);
+			send(owner, o);
+			o = proto_new(PROTO_NETMAP);
+			peers = json_array();
+			proto_set_bool(o, "full", true);
+			json_object_set_new(o, "peers", peers);
+		}
+		json_array_append_new(peers, record_node_json(&m->all[i]->node));
+	}
+	send(owner, o);
+}
+
+static json_t *removed_since(const struct members *m, uint64_t from,
+			     const struct member *viewer, uint64_t now_s)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < m->removed_count; i++)
+		if (m->removed[i].version > from)
+			json_array_append_new(
+				a, json_integer((json_int_t)m->removed[i].id));
+	for (unsigned i = 0; i < m->count; i++)
+		if (m->all[i]->version > from && m->all[i] != viewer &&
+		    !may_see(viewer, m->all[i], now_s))
+			json_array_append_new(
+				a, json_integer((json_int_t)m->all[i]->row.id));
+	return a;
+}
+
+/* Small frames: what every delta would repeat goes only into the first after login. */
+static json_t *delta_frame(const struct members *m, const struct member *viewer,
+			   uint64_t from, uint64_t now_s)
+{
+	json_t *o;
+
+	if (from < m->boot) {
+		o = map_frame(m, viewer);
+		proto_set_bool(o, "reset", true);
+	} else {
+		o = proto_new(PROTO_NETMAP);
+		json_object_set_new(o, "peers", json_array());
+		proto_set_number(o, "version", m->version);
+		if (viewer->version > from)
+			json_object_set_new(o, "self",
+					    record_node_json(&viewer->node));
+	}
+	proto_set_number(o, "from", from);
+	json_object_set_new(o, "removed", removed_since(m, from, viewer, now_s));
+	return o;
+}
+
+static void send_delta(const struct members *m, const struct member *viewer,
+		       uint64_t from, uint64_t now_s, void (*send)(void *, json_t *),
+		       void *owner)
+{
+	json_t *o = delta_frame(m, viewer, from, now_s);
+	json_t *peers = json_object_get(o, "peers");
+	bool reset = from < m->boot;
+
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct member *n = m->all[i];
+
+		if (!may_see(viewer, n, now_s) ||
+		    !(n->version > from || (reset && n->session)))
+			continue;
+		/* Each part goes from the old version to itself: only the last one
+		 * moves on, so a torn connection leaves nothing out. */
+		if (json_array_size(peers) == PROTO_PART_PEERS) {
+			proto_set_number(o, "version", from);
+			send(owner, o);
+			o = proto_new(PROTO_NETMAP);
+			peers = json_array();
+			proto_set_number(o, "from", from);
+			proto_set_number(o, "version", m->version);
+			json_object_set_new(o, "peers", peers);
+		}
+		json_array_append_new(peers, record_node_json(&n->node));
+	}
+	send(owner, o);
+}
+
+void members_map(const struct members *m, const struct member *viewer, uint64_t from,
+		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner)
+{
+	if (members_can_delta(m, from))
+		send_delta(m, viewer, from, now_s, send, owner);
+	else
+		send_full(m, viewer, now_s, send, owner);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * members.h - the nodes of the network as the server holds them, and their map versions
+ *
+ * Theory: one counter is the version of the map; each change to a node gives it the
+ * next number. What a node that holds version V lacks is then every node whose number
+ * is greater, and the ids removed since. No log is kept: the numbers are the log.
+ * Rows survive in the registry with the number of their last change; online state and
+ * candidates do not. So the counter starts, after a restart, above all that were ever
+ * given out, and a node with a version from before gets the rows changed since, what is online now,
+ * and the word that all others are offline.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "coord/netmap.h"
+#include "coord/registry.h"
+#include "crypto/key.h"
+
+struct session;
+
+struct member {
+	struct registry_node row;
+	struct netmap_node node; /* what others see */
+	uint64_t version; /* of the last change of any kind */
+	struct session *session; /* NULL: offline */
+};
+
+enum {
+	MEMBERS_REMOVED_MAX = 10000, /* ids remembered; nodes older than that get all */
+};
+
+struct members {
+	struct registry *registry; /* borrowed */
+	struct member **all; /* by id; heap, each on the heap */
+	unsigned count, room;
+	uint64_t version; /* of the map */
+	uint64_t boot; /* first version of this run */
+	uint64_t ceiling; /* versions up to here may be used without a write */
+	struct {
+		uint64_t id, version;
+	} *removed; /* ring in order of version; heap */
+	unsigned removed_count;
+	uint64_t oldest; /* deltas reach back to here */
+	uint64_t network;
+	struct prefix overlay[2];
+	struct netmap_relay relays[NETMAP_RELAYS_MAX];
+	unsigned relay_count;
+};
+
+must_check int members_load(struct members *m, struct registry *r);
+void members_done(struct members *m);
+
+struct member *members_by_machine(const struct members *m, const struct key_public *k);
+struct member *members_by_tunnel(const struct members *m, const struct key_public *k);
+struct member *members_by_name(const struct members *m, const char *name);
+bool members_has_v4(const struct members *m, const struct ipaddr *v4);
+
+/* members_next_version() - the number of the next change; 0: the database refused */
+uint64_t members_next_version(struct members *m);
+/* members_add() - a row that the registry has; NULL: no memory */
+struct member *members_add(struct members *m, const struct registry_node *row);
+/* members_remove() - from registry and memory; frees it; 0 or -EIO */
+must_check int members_remove(struct members *m, struct member *n);
+/* members_touch() - something that others see has changed */
+void members_touch(struct members *m, struct member *n);
+/* members_expired() - expired nodes are in nobody's map */
+bool members_expired(const struct member *n, uint64_t now_s);
+
+/* members_can_delta() - does the difference to this version exist? */
+bool members_can_delta(const struct members *m, uint64_t version);
+
+/**
+ * members_map() - The netmap messages for one node
+ * @from: Version that it holds; a whole map if members_can_delta() says no
+ * @send: Called once or, for a big map, several times; takes the reference
+ */
+void members_map(const struct members *m, const struct member *viewer, uint64_t from,
+		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner);

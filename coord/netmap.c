@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * netmap.c - what one node may know of its network
+ *
+ * A change is built beside the map and swapped in at the end, so that a message which
+ * does not fit leaves the map as it was. Records are judged one by one: whatever is
+ * malformed, outside the overlay, or claims what another record has (id, key, address,
+ * name) is skipped and counted, and the others stand.
+ */
+#include "coord/netmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "coord/proto.h"
+#include "coord/record.h"
+
+enum {
+	FILE_MAX = 64 << 20,
+	FILE_VERSION = 1,
+};
+
+void netmap_init(struct netmap *m)
+{
+	*m = (struct netmap){ 0 };
+}
+
+static void free_peers(struct netmap_node *peers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		record_node_done(&peers[i]);
+	free(peers);
+}
+
+void netmap_done(struct netmap *m)
+{
+	free_peers(m->peers, m->peer_count);
+	record_node_done(&m->self);
+	*m = (struct netmap){ 0 };
+}
+
+/* Peers being built: sorted by id only at the end, so insertion stays cheap. */
+struct draft {
+	struct netmap_node *peers;
+	unsigned count;
+	unsigned skipped;
+	const struct netmap_node *self;
+	const struct prefix *overlay;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	const struct netmap_node *x = a, *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct netmap_node *const *x = a, *const *y = b;
+	int c = memcmp((*x)->key.b, (*y)->key.b, KEY_OCTETS);
+
+	return c ? c : by_id(*x, *y);
+}
+
+static int by_v4(const void *a, const void *b)
+{
+	const struct netmap_node *const *x = a, *const *y = b;
+	int c = memcmp(&(*x)->v4, &(*y)->v4, sizeof((*x)->v4));
+
+	return c ? c : by_id(*x, *y);
+}
+
+static int by_v6(const void *a, const void *b)
+{
+	const struct netmap_node *const *x = a, *const *y = b;
+	int c = memcmp(&(*x)->v6, &(*y)->v6, sizeof((*x)->v6));
+
+	return c ? c : by_id(*x, *y);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct netmap_node *const *x = a, *const *y = b;
+	int c = strcmp((*x)->name, (*y)->name);
+
+	return c ? c : by_id(*x, *y);
+}
+
+static bool same_key(const struct netmap_node *a, const struct netmap_node *b)
+{
+	return key_public_eq(&a->key, &b->key);
+}
+
+static bool same_v4(const struct netmap_node *a, const struct netmap_node *b)
+{
+	return ipaddr_eq(&a->v4, &b->v4);
+}
+
+static bool same_v6(const struct netmap_node *a, const struct netmap_node *b)
+{
+	return ipaddr_eq(&a->v6, &b->v6);
+}
+
+static bool same_name(const struct netmap_node *a, const struct netmap_node *b)
+{
+	return !strcmp(a->name, b->name);
+}
+
+/* What must be unique; the older member (lower id) keeps it. */
+static const struct {
+	int (*order)(const void *, const void *);
+	bool (*same)(const struct netmap_node *, const struct netmap_node *);
+} unique[] = {
+	{ by_key, same_key },
+	{ by_v4, same_v4 },
+	{ by_v6, same_v6 },
+	{ by_name, same_name },
+};
+
+static bool record_stands(const struct draft *d, const struct netmap_node *n)
+{
+	if (n->id == d->self->id)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(unique); i++)
+		if (unique[i].same(n, d->self))
+			return false;
+	return prefix_contains(&d->overlay[0], &n->v4) &&
+	       prefix_contains(&d->overlay[1], &n->v6);
+}
+
+/* Ids first (a later record of an id replaces the earlier), then the rest. */
+static int drop_clashes(struct draft *d)
+{
+	const struct netmap_node **sorted;
+	bool *bad;
+	unsigned kept = 0;
+
+	if (!d->count)
+		return 0;
+	sorted = calloc(d->count, sizeof(struct netmap_node *));
+	bad = calloc(d->count, sizeof(*bad));
+	if (!sorted || !bad) {
+		free(sorted);
+		free(bad);
+		return -ENOMEM;
+	}
+	qsort(d->peers, d->count, sizeof(*d->peers), by_id);
+	for (unsigned u = 0; u < ARRAY_SIZE(unique); u++) {
+		const struct netmap_node *last;
+
+		for (unsigned i = 0; i < d->count; i++)
+			sorted[i] = &d->peers[i];
+		qsort(sorted, d->count, sizeof(struct netmap_node *), unique[u].order);
+		last = NULL;
+		for (unsigned i = 0; i < d->count; i++) {
+			if (bad[sorted[i] - d->peers])
+				continue;
+			if (last && unique[u].same(last, sorted[i]))
+				bad[sorted[i] - d->peers] = true;
+			else
+				last = sorted[i];
+		}
+	}
+	for (unsigned i = 0; i < d->count; i++) {
+		if (!bad[i] && (!kept || d->peers[i].id != d->peers[kept - 1].id)) {
+			d->peers[kept++] = d->peers[i];
+			continue;
+		}
+		record_node_done(&d->peers[i]);
+		d->skipped++;
+	}
+	d->count = kept;
+	free(sorted);
+	free(bad);
+	return 0;
+}
+
+static bool is_removed(const json_t *removed, uint64_t id)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(removed, i, o)
+		if ((uint64_t)json_integer_value(o) == id)
+			return true;
+	return false;
+}
+
+static int id_order(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The ids that a message has valid records for; those replace what we hold. */
+static uint64_t *replaced_ids(const struct draft *d)
+{
+	uint64_t *ids = calloc(d->count + 1, sizeof(*ids));
+
+	for (unsigned i = 0; ids && i < d->count; i++)
+		ids[i] = d->peers[i].id;
+	if (ids)
+		qsort(ids, d->count, sizeof(*ids), id_order);
+	return ids;
+}
+
+static bool copy_node(const struct netmap_node *from, struct netmap_node *to)
+{
+	*to = *from;
+	if (!from->route_count)
+		return true;
+	to->routes = malloc(from->route_count * sizeof(*to->routes));
+	if (!to->routes)
+		return false;
+	memcpy(to->routes, from->routes, from->route_count * sizeof(*to->routes));
+	return true;
+}
+
+static int read_records(struct draft *d, const json_t *array)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(array, i, o) {
+		struct netmap_node n;
+
+		if (!record_node_read(o, &n)) {
+			d->skipped++;
+		} else if (!record_stands(d, &n)) {
+			record_node_done(&n);
+			d->skipped++;
+		} else {
+			d->peers[d->count++] = n;
+		}
+	}
+	return 0;
+}
+
+/* What a delta does not mention stays. */
+static int keep_others(struct draft *d, const struct netmap *m, const json_t *o)
+{
+	const json_t *removed = json_object_get(o, "removed");
+	bool reset = proto_bool(o, "reset");
+	unsigned fresh = d->count;
+	uint64_t *ids = replaced_ids(d);
+
+	if (!ids)
+		return -ENOMEM;
+	for (unsigned i = 0; i < m->peer_count; i++) {
+		const struct netmap_node *n = &m->peers[i];
+
+		if (bsearch(&n->id, ids, fresh, sizeof(*ids), id_order) ||
+		    is_removed(removed, n->id) || !record_stands(d, n))
+			continue;
+		if (!copy_node(n, &d->peers[d->count])) {
+			free(ids);
+			return -ENOMEM;
+		}
+		if (reset)
+			d->peers[d->count].online = false;
+		d->count++;
+	}
+	free(ids);
+	return 0;
+}
+
+static bool overlay_read(const json_t *array, struct prefix out[static 2])
+{
+	const char *v4 = json_string_value(json_array_get(array, 0));
+	const char *v6 = json_string_value(json_array_get(array, 1));
+	struct prefix a, b;
+
+	if (!v4 || !v6 || !prefix_parse(v4, &a) || !prefix_parse(v6, &b) ||
+	    !prefix_is_v4(&a) || prefix_is_v4(&b) || prefix_family_bits(&a) < 8 ||
+	    prefix_family_bits(&b) < 8)
+		return false;
+	out[0] = a;
+	out[1] = b;
+	return true;
+}
+
+static void relays_read(const json_t *array, struct netmap *m)
+{
+	json_t *o;
+	size_t i;
+
+	m->relay_count = 0;
+	json_array_foreach(array, i, o) {
+		if (m->relay_count < NETMAP_RELAYS_MAX &&
+		    record_relay_read(o, &m->relays[m->relay_count]))
+			m->relay_count++;
+		else
+			m->skipped++;
+	}
+}
+
+/* Everything but the peers; `next` begins as a copy of the old map. */
+static bool frame_read(const json_t *o, bool full, struct netmap *next)
+{
+	const json_t *overlay = json_object_get(o, "overlay");
+	const json_t *relays = json_object_get(o, "relays");
+	const json_t *self = json_object_get(o, "self");
+	struct netmap_node n;
+
+	next->version = proto_number(o, "version");
+	if (proto_number(o, "network"))
+		next->network = proto_number(o, "network");
+	if ((overlay || full) && !overlay_read(overlay, next->overlay))
+		return false;
+	if (relays || full)
+		relays_read(relays, next);
+	if (!self)
+		return !full;
+	if (!record_node_read(self, &n))
+		return false;
+	record_node_done(&next->self);
+	next->self = n;
+	return next->version && prefix_contains(&next->overlay[0], &n.v4) &&
+	       prefix_contains(&next->overlay[1], &n.v6);
+}
+
+static int build_peers(const struct netmap *m, const json_t *o, bool full,
+		       struct netmap *next)
+{
+	const json_t *peers = json_object_get(o, "peers");
+	size_t room = json_array_size(peers) + (full ? 0 : m->peer_count);
+	struct draft d = { .self = &next->self, .overlay = next->overlay };
+	int err = 0;
+
+	if (json_array_size(peers) > NETMAP_PEERS_MAX || room > 2 * NETMAP_PEERS_MAX)
+		return -EINVAL;
+	d.peers = calloc(room + 1, sizeof(*d.peers));
+	if (!d.peers)
+		return -EINVAL;
+	read_records(&d, peers);
+	if (!full)
+		err = keep_others(&d, m, o);
+	if (!err)
+		err = drop_clashes(&d);
+	if (err || d.count > NETMAP_PEERS_MAX) {
+		free_peers(d.peers, d.count);
+		return -EINVAL;
+	}
+	next->peers = d.peers;
+	next->peer_count = d.count;
+	next->skipped += d.skipped;
+	return 0;
+}
+
+int netmap_apply(struct netmap *m, const struct json_t *message)
+{
+	bool full = proto_bool(message, "full");
+	struct netmap next = *m;
+
+	if (!full && (m->version == 0 ||
+		      proto_number(message, "from") != m->version ||
+		      proto_number(message, "version") < m->version))
+		return -EINVAL;
+	next.peers = NULL;
+	next.peer_count = 0;
+	if (!copy_node(&m->self, &next.self))
+		return -EINVAL;
+	if (!frame_read(message, full, &next) ||
+	    build_peers(m, message, full, &next) < 0) {
+		record_node_done(&next.self);
+		return -EINVAL;
+	}
+	netmap_done(m);
+	*m = next;
+	return 0;
+}
+
+const struct netmap_node *netmap_peer_by_key(const struct netmap *m,
+					     const struct key_public *k)
+{
+	for (unsigned i = 0; i < m->peer_count; i++)
+		if (key_public_eq(&m->peers[i].key, k))
+			return &m->peers[i];
+	return NULL;
+}
+
+static json_t *overlay_json(const struct netmap *m)
+{
+	char v4[ADDR_TEXT], v6[ADDR_TEXT];
+
+	return json_pack("[s,s]", prefix_text(&m->overlay[0], v4),
+			 prefix_text(&m->overlay[1], v6));
+}
+
+static json_t *map_json(const struct netmap *m)
+{
+	json_t *o = json_object(), *peers = json_array(), *relays = json_array();
+
+	for (unsigned i = 0; i < m->peer_count; i++)
+		json_array_append_new(peers, record_node_json(&m->peers[i]));
+	for (unsigned i = 0; i < m->relay_count; i++)
+		json_array_append_new(relays, record_relay_json(&m->relays[i]));
+	proto_set_number(o, "file", FILE_VERSION);
+	proto_set_bool(o, "full", true);
+	proto_set_number(o, "version", m->version);
+	proto_set_number(o, "network", m->network);
+	json_object_set_new(o, "overlay", overlay_json(m));
+	json_object_set_new(o, "self", record_node_json(&m->self));
+	json_object_set_new(o, "peers", peers);
+	json_object_set_new(o, "relays", relays);
+	return o;
+}
+
+int netmap_save(const struct netmap *m, const char *path)
+{
+	json_t *o = map_json(m);
+	char *text = json_dumps(o, JSON_COMPACT);
+	int err = text ? file_replace(path, text, strlen(text), 0600) : -ENOMEM;
+
+	json_decref(o);
+	free(text);
+	return err;
+}
+
+int netmap_load(struct netmap *m, const char *path)
+{
+	char *text = NULL;
+	enum proto_type type;
+	size_t n = 0;
+	json_t *o;
+	int err = file_read_secret(path, FILE_MAX, &text, &n);
+
+	if (err)
+		return err;
+	o = proto_parse(text, n, FILE_MAX, &type);
+	free(text);
+	err = o && proto_number(o, "file") == FILE_VERSION ? netmap_apply(m, o) :
+							     -EINVAL;
+	json_decref(o);
+	return err;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.c - the netmap's records as JSON, both ways
+ */
+#include "coord/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "coord/name.h"
+#include "coord/proto.h"
+
+static json_t *candidate_json(const struct candidate *c)
+{
+	char text[ADDR_TEXT];
+	json_t *o = json_object();
+
+	proto_set_text(o, "at", endpoint_text(&c->at, text));
+	proto_set_number(o, "kind", c->kind);
+	if (c->attested)
+		proto_set_bool(o, "attested", true);
+	return o;
+}
+
+json_t *record_candidates_json(const struct candidate_list *l)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < l->count; i++)
+		json_array_append_new(a, candidate_json(&l->c[i]));
+	return a;
+}
+
+static bool candidate_read(const json_t *o, struct candidate *out)
+{
+	const char *at = proto_text(o, "at");
+	uint64_t kind = proto_number(o, "kind");
+
+	if (!at || !endpoint_parse(at, &out->at) || kind < CANDIDATE_LAN ||
+	    kind > CANDIDATE_STATIC)
+		return false;
+	out->at.scope = 0; /* means nothing on another machine */
+	out->kind = (enum candidate_kind)kind;
+	out->attested = proto_bool(o, "attested");
+	return true;
+}
+
+static bool has_endpoint(const struct candidate_list *l, const struct endpoint *e)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (endpoint_eq(&l->c[i].at, e))
+			return true;
+	return false;
+}
+
+void record_candidates_read(const json_t *array, struct candidate_list *out)
+{
+	struct candidate c;
+	json_t *o;
+	size_t i;
+
+	*out = (struct candidate_list){ 0 };
+	json_array_foreach(array, i, o) {
+		if (out->count == CANDIDATES_MAX)
+			return;
+		memset(&c, 0, sizeof(c));
+		if (candidate_read(o, &c) && !has_endpoint(out, &c.at))
+			out->c[out->count++] = c;
+	}
+}
+
+json_t *record_rtt_json(const uint16_t rtt_ms[static NETMAP_RELAYS_MAX])
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		json_array_append_new(a, json_integer(rtt_ms[i]));
+	return a;
+}
+
+void record_rtt_read(const json_t *array, uint16_t out[static NETMAP_RELAYS_MAX])
+{
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
+		json_int_t v = json_integer_value(json_array_get(array, i));
+
+		out[i] = v > 0 && v <= UINT16_MAX ? (uint16_t)v : 0;
+	}
+}
+
+static json_t *routes_json(const struct netmap_node *n)
+{
+	char text[ADDR_TEXT];
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < n->route_count; i++)
+		json_array_append_new(
+			a, json_string(prefix_text(&n->routes[i], text)));
+	return a;
+}
+
+/* A route that would take over the host itself is never accepted. */
+static bool route_allowed(const struct prefix *p)
+{
+	switch (ipaddr_class(&p->ip)) {
+	case ADDR_CLASS_UNSPECIFIED:
+	case ADDR_CLASS_LOOPBACK:
+	case ADDR_CLASS_LINK_LOCAL:
+	case ADDR_CLASS_MULTICAST:
+	case ADDR_CLASS_BROADCAST:
+		return false;
+	case ADDR_CLASS_PRIVATE:
+	case ADDR_CLASS_SHARED:
+	case ADDR_CLASS_TRANSLATION:
+	case ADDR_CLASS_GLOBAL:
+		break;
+	}
+	return prefix_family_bits(p) >= 4;
+}
+
+static bool routes_read(const json_t *array, struct netmap_node *out)
+{
+	size_t n = json_array_size(array), i;
+	json_t *o;
+
+	if (n == 0)
+		return true;
+	if (n > NETMAP_ROUTES_MAX)
+		n = NETMAP_ROUTES_MAX;
+	out->routes = calloc(n, sizeof(*out->routes));
+	if (!out->routes)
+		return false;
+	json_array_foreach(array, i, o) {
+		struct prefix p;
+
+		if (out->route_count < n && json_is_string(o) &&
+		    prefix_parse(json_string_value(o), &p) && route_allowed(&p))
+			out->routes[out->route_count++] = p;
+	}
+	return true;
+}
+
+json_t *record_node_json(const struct netmap_node *n)
+{
+	char text[ADDR_TEXT];
+	json_t *o = json_object();
+
+	if (!o)
+		return NULL;
+	proto_set_number(o, "id", n->id);
+	proto_set_text(o, "name", n->name);
+	proto_set_key(o, "key", &n->key);
+	proto_set_text(o, "v4", ipaddr_text(&n->v4, text));
+	proto_set_text(o, "v6", ipaddr_text(&n->v6, text));
+	if (n->route_count)
+		json_object_set_new(o, "routes", routes_json(n));
+	proto_set_bool(o, "online", n->online);
+	proto_set_bool(o, "fast_aes", n->fast_aes);
+	proto_set_number(o, "generation", n->generation);
+	json_object_set_new(o, "candidates",
+			    record_candidates_json(&n->candidates));
+	json_object_set_new(o, "rtt", record_rtt_json(n->relay_rtt_ms));
+	return o;
+}
+
+static bool address_read(const json_t *o, const char *member, bool v4,
+			 struct ipaddr *out)
+{
+	const char *text = proto_text(o, member);
+
+	return text && ipaddr_parse(text, out) && ipaddr_is_v4(out) == v4;
+}
+
+bool record_node_read(const json_t *o, struct netmap_node *out)
+{
+	const char *name = proto_text(o, "name");
+	struct netmap_node n = { .id = proto_number(o, "id") };
+
+	if (!n.id || !name || !name_valid(name) || !proto_key(o, "key", &n.key) ||
+	    key_public_is_zero(&n.key) || !address_read(o, "v4", true, &n.v4) ||
+	    !address_read(o, "v6", false, &n.v6))
+		return false;
+	snprintf(n.name, sizeof(n.name), "%s", name);
+	n.online = proto_bool(o, "online");
+	n.fast_aes = proto_bool(o, "fast_aes");
+	n.generation = (uint32_t)proto_number(o, "generation");
+	record_candidates_read(json_object_get(o, "candidates"), &n.candidates);
+	record_rtt_read(json_object_get(o, "rtt"), n.relay_rtt_ms);
+	if (!routes_read(json_object_get(o, "routes"), &n))
+		return false;
+	*out = n;
+	return true;
+}
+
+void record_node_done(struct netmap_node *n)
+{
+	free(n->routes);
+	n->routes = NULL;
+	n->route_count = 0;
+}
+
+json_t *record_relay_json(const struct netmap_relay *r)
+{
+	char text[ADDR_TEXT];
+	json_t *o = json_object(), *at = json_array();
+
+	if (!o)
+		return NULL;
+	proto_set_number(o, "id", r->id);
+	proto_set_text(o, "name", r->name);
+	proto_set_key(o, "key", &r->key);
+	for (unsigned i = 0; i < ARRAY_SIZE(r->at); i++)
+		if (!endpoint_is_zero(&r->at[i]))
+			json_array_append_new(
+				at, json_string(endpoint_text(&r->at[i], text)));
+	json_object_set_new(o, "at", at);
+	return o;
+}
+
+static void relay_endpoints_read(const json_t *array, struct netmap_relay *out)
+{
+	struct endpoint e;
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(array, i, o) {
+		if (!json_is_string(o) ||
+		    !endpoint_parse(json_string_value(o), &e) ||
+		    e.port == UINT16_MAX)
+			continue;
+		e.scope = 0;
+		out->at[ipaddr_is_v4(&e.ip) ? 0 : 1] = e;
+	}
+}
+
+bool record_relay_read(const json_t *o, struct netmap_relay *out)
+{
+	const char *name = proto_text(o, "name");
+	uint64_t id = proto_number(o, "id");
+	struct netmap_relay r = { .id = (uint32_t)id };
+
+	if (!id || id > UINT32_MAX || !name || !name_valid(name) ||
+	    strlen(name) >= sizeof(r.name) || !proto_key(o, "key", &r.key) ||
+	    key_public_is_zero(&r.key))
+		return false;
+	memcpy(r.name, name, strlen(name));
+	relay_endpoints_read(json_object_get(o, "at"), &r);
+	if (endpoint_is_zero(&r.at[0]) && endpoint_is_zero(&r.at[1]))
+		return false;
+	*out = r;
+	return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * record.h - the netmap's records as JSON (coord/proto.h), both ways
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "coord/netmap.h"
+
+json_t *record_node_json(const struct netmap_node *n); /* NULL: no memory */
+/* record_node_read() - untrusted; false: no valid record, *out unchanged. The caller
+ * ends *out with record_node_done() */
+must_check bool record_node_read(const json_t *o, struct netmap_node *out);
+void record_node_done(struct netmap_node *n);
+
+json_t *record_relay_json(const struct netmap_relay *r);
+must_check bool record_relay_read(const json_t *o, struct netmap_relay *out);
+
+json_t *record_candidates_json(const struct candidate_list *l);
+/* record_candidates_read() - what does not parse is left out; order is kept */
+void record_candidates_read(const json_t *array, struct candidate_list *out);
+
+json_t *record_rtt_json(const uint16_t rtt_ms[static NETMAP_RELAYS_MAX]);
+void record_rtt_read(const json_t *array, uint16_t out[static NETMAP_RELAYS_MAX]);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * registry.h - what survives: nodes, invites and settings, in SQLite
+ *
+ * The only file that knows the database. WAL and full synchronisation: a commit that
+ * returned survives SIGKILL and power loss. All calls are short and made from one
+ * thread. Errors of the database come back as -EIO, and registry_error() says which.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "coord/netmap.h"
+#include "crypto/key.h"
+
+struct registry;
+
+struct registry_node {
+	uint64_t id; /* never reused */
+	struct key_public machine, tunnel;
+	char name[NETMAP_NAME];
+	struct ipaddr v4, v6;
+	bool fast_aes;
+	uint64_t created_s, expires_s; /* since 1970; 0: never */
+	uint64_t changed; /* map version of the last change to this row */
+};
+
+enum {
+	REGISTRY_HASH = 32,
+	REGISTRY_TAGS = 1024,
+};
+
+struct registry_invite {
+	uint8_t hash[REGISTRY_HASH]; /* of the secret, which is not stored */
+	bool reusable;
+	uint64_t expires_s;
+	char name[NETMAP_NAME]; /* wanted for the node; "": its host name */
+	char tags[REGISTRY_TAGS]; /* JSON array of text */
+};
+
+enum registry_use { /* what became of an invite */
+	REGISTRY_USED_NOW,
+	REGISTRY_UNKNOWN_INVITE,
+	REGISTRY_USED_BEFORE,
+	REGISTRY_EXPIRED,
+	REGISTRY_BROKEN, /* database error */
+};
+
+/* registry_open() - makes or updates the schema; NULL: why is a sentence */
+struct registry *registry_open(const char *path, char why[static 256]);
+void registry_close(struct registry *r); /* takes NULL */
+const char *registry_error(const struct registry *r);
+
+/* A transaction: what is between begin and commit happens whole or not at all. */
+must_check int registry_begin(struct registry *r);
+must_check int registry_commit(struct registry *r);
+void registry_rollback(struct registry *r);
+
+/* registry_setting() - false: not set; out has room octets */
+must_check bool registry_setting(struct registry *r, const char *key, char *out,
+				 size_t room);
+must_check int registry_set_setting(struct registry *r, const char *key,
+				    const char *value);
+
+must_check int registry_invite_add(struct registry *r,
+				   const struct registry_invite *i);
+/**
+ * registry_invite_use() - Take an invite, in one statement, so that of any number of
+ *                         users of a one-time invite exactly one gets it
+ * @out: Name and tags
+ */
+must_check enum registry_use registry_invite_use(struct registry *r,
+						 const uint8_t *hash, uint64_t now_s,
+						 struct registry_invite *out);
+/* registry_invite_sweep() - forget invites that expired before */
+must_check int registry_invite_sweep(struct registry *r, uint64_t before_s);
+
+/* registry_node_add() - gives n->id; -EEXIST: a key, name or address is taken */
+must_check int registry_node_add(struct registry *r, struct registry_node *n,
+				 const char *tags);
+/* registry_node_set() - tunnel, fast_aes, expires_s, changed by id */
+must_check int registry_node_set(struct registry *r, const struct registry_node *n);
+/* registry_node_remove() - and remember that it was removed, in that map version */
+must_check int registry_node_remove(struct registry *r, uint64_t id,
+				    uint64_t version);
+must_check int registry_each_node(struct registry *r,
+				  void (*f)(void *owner,
+					    const struct registry_node *n),
+				  void *owner);
+/* registry_each_removed() - the latest `max`, oldest first */
+must_check int registry_each_removed(struct registry *r, unsigned max,
+				     void (*f)(void *owner, uint64_t id,
+					       uint64_t version),
+				     void *owner);
+/* registry_was_removed() - was this machine key a member once? */
+bool registry_was_removed(struct registry *r, const struct key_public *machine);

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server.c - the coordination server
+ *
+ * A connection is a session: first the Noise handshake, then join or login, which ties
+ * it to a member; only then anything else. Changes are pushed to all by one timer, so
+ * that a burst of them becomes one delta per node.
+ */
+#include "coord/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/stream.h"
+#include "coord/budget.h"
+#include "coord/enrol.h"
+#include "coord/proto.h"
+#include "coord/record.h"
+#include "crypto/channel.h"
+#include "relay/token.h"
+
+static const nsec_t login_timeout = SEC(10), push_delay = MSEC(20),
+		    tick_every = SEC(1);
+
+struct session {
+	struct server *server;
+	struct stream *stream;
+	struct channel *channel;
+	struct member *member; /* NULL before join or login */
+	nsec_t since;
+	nsec_t bucket; /* when the rate bucket is full again */
+	nsec_t token_renewal;
+	uint64_t sent; /* version of the map that it has */
+	struct budget *budget; /* heap: most sessions never signal */
+	struct session *next, **link;
+};
+
+struct server {
+	struct server_params p;
+	struct stream_server *streams;
+	struct members members;
+	struct loop_timer tick, push;
+	bool push_armed;
+	struct session *sessions;
+	struct server_stats stats;
+};
+
+static uint64_t wall_s(void)
+{
+	return time_wall() / SEC(1);
+}
+
+static void arm_push(struct server *s, nsec_t delay)
+{
+	if (s->push_armed && delay)
+		return;
+	s->push_armed = true;
+	loop_timer_at(&s->push, nsec_add(time_now(), delay));
+}
+
+static void detach(struct session *x)
+{
+	struct member *n = x->member;
+
+	x->member = NULL;
+	/* An older session of a node may end after a newer one has begun. */
+	if (!n || n->session != x)
+		return;
+	n->session = NULL;
+	n->node.online = false;
+	members_touch(&x->server->members, n);
+	arm_push(x->server, push_delay);
+	log_info("node %s: offline", n->row.name);
+}
+
+/* Everything but the stream. */
+static void end_session(struct session *x)
+{
+	detach(x);
+	*x->link = x->next;
+	if (x->next)
+		x->next->link = x->link;
+	x->server->stats.connections--;
+	channel_free(x->channel);
+	free(x->budget);
+	free(x);
+}
+
+static void close_session(struct session *x)
+{
+	stream_finish(x->stream);
+	end_session(x);
+}
+
+static bool tell(struct session *x, json_t *o)
+{
+	return proto_send(x->stream, x->channel, o);
+}
+
+static void tell_error(struct session *x, const char *code, const char *text,
+		       bool final)
+{
+	json_t *o = proto_new(PROTO_ERROR);
+
+	proto_set_text(o, "code", code);
+	proto_set_text(o, "text", text);
+	proto_set_bool(o, "final", final);
+	tell(x, o);
+}
+
+/* ---- what we push ---- */
+
+static void send_part(void *owner, json_t *o)
+{
+	struct session *x = owner;
+
+	x->server->stats.full_maps += proto_bool(o, "full") &&
+				      json_object_get(o, "self");
+	x->server->stats.deltas += !proto_bool(o, "full");
+	tell(x, o);
+}
+
+static void send_map(struct session *x, uint64_t from)
+{
+	members_map(&x->server->members, x->member, from, wall_s(), send_part, x);
+	x->sent = x->server->members.version;
+}
+
+static void send_token(struct session *x, nsec_t now)
+{
+	struct token t = { .node = x->member->row.tunnel,
+			   .network = x->server->p.network,
+			   .expires_s = wall_s() + TOKEN_LIFETIME_S };
+	uint8_t m[TOKEN_OCTETS];
+	json_t *o = proto_new(PROTO_TOKEN);
+
+	token_sign(&t, x->server->p.sign, m);
+	proto_set_octets(o, "token", m, sizeof(m));
+	proto_set_number(o, "expires", t.expires_s);
+	tell(x, o);
+	x->token_renewal = nsec_add(now, SEC(TOKEN_LIFETIME_S / 2));
+}
+
+static void on_push(struct loop_timer *t, nsec_t now)
+{
+	struct server *s = container_of(t, struct server, push);
+
+	(void)now;
+	s->push_armed = false;
+	for (struct session *x = s->sessions; x; x = x->next)
+		if (x->member && x->sent < s->members.version)
+			send_map(x, x->sent);
+}
+
+static void expire_member(struct session *x)
+{
+	tell_error(x, "expired", "this node's membership has expired; join again "
+		   "with a new invite", true);
+	close_session(x);
+}
+
+static void on_tick(struct loop_timer *t, nsec_t now)
+{
+	struct server *s = container_of(t, struct server, tick);
+	uint64_t now_s = wall_s();
+
+	for (struct session *x = s->sessions, *next; x; x = next) {
+		next = x->next;
+		if (!x->member && nsec_since(x->since, now) > login_timeout)
+			close_session(x);
+		else if (x->member && members_expired(x->member, now_s))
+			expire_member(x);
+		else if (x->member && now >= x->token_renewal)
+			send_token(x, now);
+	}
+	loop_timer_at(&s->tick, nsec_add(now, tick_every));
+}
+
+/* ---- what we hear ---- */
+
+static void welcome(struct session *x, struct member *n, const json_t *o)
+{
+	struct server *s = x->server;
+	json_t *w = proto_new(PROTO_WELCOME);
+	struct session *older = n->session;
+	uint64_t held = proto_number(o, "version");
+	bool was_online = n->node.online;
+
+	x->member = n;
+	n->session = x;
+	if (older && older != x)
+		close_session(older);
+	n->node.online = true;
+	if (!was_online)
+		members_touch(&s->members, n);
+	s->stats.logins++;
+	proto_set_number(w, "id", n->row.id);
+	proto_set_text(w, "name", n->row.name);
+	proto_set_number(w, "time", wall_s());
+	tell(x, w);
+	send_token(x, time_now());
+	send_map(x, proto_number(o, "network") == s->p.network ? held : 0);
+	arm_push(s, push_delay);
+	log_info("node %s: online from %s", n->row.name, stream_peer(x->stream));
+}
+
+static void on_login(struct session *x, const json_t *o, bool join)
+{
+	struct server *s = x->server;
+	const struct enrol e = { &s->members, channel_peer(x->channel), o,
+				 wall_s() };
+	const char *code = NULL, *why;
+	struct member *n = NULL;
+	unsigned before = s->members.count;
+
+	why = join ? enrol_join(&e, &n, &code) : enrol_login(&e, &n, &code);
+	if (!why) {
+		s->stats.joins += s->members.count - before;
+		welcome(x, n, o);
+		return;
+	}
+	log_warn("%s from %s refused: %s", join ? "join" : "login",
+		 stream_peer(x->stream), why);
+	if (!strcmp(code, "removed"))
+		tell(x, proto_new(PROTO_REMOVED));
+	else
+		tell_error(x, code, why, strcmp(code, "database") != 0);
+	close_session(x);
+}
+
+/* Our own eyes: the address that the channel comes from is really theirs. */
+static void attest(struct candidate_list *l, const struct endpoint *seen)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		l->c[i].attested = ipaddr_eq(&l->c[i].at.ip, &seen->ip);
+}
+
+static void on_publish(struct session *x, const json_t *o)
+{
+	struct netmap_node *n = &x->member->node;
+	struct netmap_node old = *n;
+	struct endpoint seen = stream_remote(x->stream);
+
+	n->generation = (uint32_t)proto_number(o, "generation");
+	record_candidates_read(json_object_get(o, "candidates"), &n->candidates);
+	record_rtt_read(json_object_get(o, "rtt"), n->relay_rtt_ms);
+	attest(&n->candidates, &seen);
+	/* What changes nothing is told to nobody. */
+	if (!memcmp(&old, n, sizeof(old)))
+		return;
+	members_touch(&x->server->members, x->member);
+	arm_push(x->server, push_delay);
+}
+
+static void on_signal(struct session *x, const json_t *o)
+{
+	struct server_stats *stats = &x->server->stats;
+	uint8_t m[PROTO_SIGNAL_MAX];
+	struct key_public to;
+	struct member *peer;
+	json_t *out;
+	size_t n;
+
+	if (!proto_key(o, "to", &to) || !proto_octets(o, "m", m, sizeof(m), &n))
+		return;
+	if (!x->budget)
+		x->budget = calloc(1, sizeof(*x->budget));
+	if (!x->budget || !budget_take(x->budget, &to, time_now())) {
+		stats->signals_over_budget++;
+		return;
+	}
+	peer = members_by_tunnel(&x->server->members, &to);
+	if (!peer || !peer->session || members_expired(peer, wall_s()))
+		return;
+	out = proto_new(PROTO_SIGNAL);
+	proto_set_key(out, "from", &x->member->row.tunnel);
+	proto_set_octets(out, "m", m, n);
+	stats->signals++;
+	tell(peer->session, out);
+}
+
+/* The member is gone afterwards; its session, if any, has no member. */
+static const char *forget(struct server *s, struct member *n)
+{
+	struct key_public tunnel = n->row.tunnel;
+	struct session *x = n->session;
+	char name[NETMAP_NAME];
+
+	memcpy(name, n->row.name, sizeof(name));
+	if (members_remove(&s->members, n) < 0)
+		return "the database refused; see the server's log and its disk";
+	if (x)
+		x->member = NULL;
+	if (s->p.node_removed)
+		s->p.node_removed(s->p.owner, &tunnel);
+	arm_push(s, 0);
+	log_info("node %s: removed", name);
+	return NULL;
+}
+
+static void on_leave(struct session *x)
+{
+	const char *why = forget(x->server, x->member);
+
+	if (why)
+		tell_error(x, "database", why, false);
+	else
+		tell(x, proto_new(PROTO_LEFT));
+	close_session(x);
+}
+
+static void take_of_member(struct session *x, enum proto_type type, const json_t *o)
+{
+	switch (type) {
+	case PROTO_JOIN:
+	case PROTO_LOGIN:
+		on_login(x, o, false);
+		return;
+	case PROTO_RESYNC:
+		send_map(x, 0);
+		return;
+	case PROTO_PUBLISH:
+		on_publish(x, o);
+		return;
+	case PROTO_SIGNAL:
+		on_signal(x, o);
+		return;
+	case PROTO_LEAVE:
+		on_leave(x);
+		return;
+	case PROTO_WELCOME:
+	case PROTO_NETMAP:
+	case PROTO_TOKEN:
+	case PROTO_LEFT:
+	case PROTO_REMOVED:
+	case PROTO_ERROR:
+	case PROTO_UNKNOWN:
+		x->server->stats.unknown++;
+		return;
+	}
+}
+
+/* Everything but join and login needs a member: denied by default. */
+static void take(struct session *x, enum proto_type type, const json_t *o)
+{
+	if (x->member)
+		take_of_member(x, type, o);
+	else if (type == PROTO_JOIN || type == PROTO_LOGIN)
+		on_login(x, o, type == PROTO_JOIN);
+	else
+		close_session(x);
+}
+
+/* ---- stream ---- */
+
+static bool within_rate(struct session *x, nsec_t now)
+{
+	const nsec_t one = SEC(1) / SERVER_RATE;
+
+	x->bucket = nsec_max(x->bucket, now);
+	if (x->bucket - now > (SERVER_BURST - 1) * one)
+		return false;
+	x->bucket += one;
+	return true;
+}
+
+static void on_handshake(struct session *x, const uint8_t *m, size_t n)
+{
+	static const char hello[] = "{\"v\":1}";
+	uint8_t payload[CHANNEL_PAYLOAD_MAX], out[CHANNEL_SECOND + sizeof(hello)];
+	size_t out_n = 0;
+
+	if (channel_read_handshake(x->channel, m, n, payload, sizeof(payload)) >= 0)
+		out_n = channel_write_handshake(x->channel, hello,
+						sizeof(hello) - 1, out,
+						sizeof(out));
+	if (!out_n || !stream_send(x->stream, out, out_n))
+		close_session(x);
+}
+
+static void on_message(void *owner, struct stream *s, uint8_t *m, size_t n)
+{
+	struct session *x = owner;
+	enum proto_type type = PROTO_UNKNOWN;
+	json_t *o;
+	int plain;
+
+	(void)s;
+	if (!within_rate(x, time_now())) {
+		x->server->stats.over_rate++;
+		close_session(x);
+		return;
+	}
+	if (!channel_ready(x->channel)) {
+		on_handshake(x, m, n);
+		return;
+	}
+	plain = channel_open(x->channel, m, n);
+	o = plain > 0 ? proto_parse(m, (size_t)plain, PROTO_REQUEST_MAX, &type) :
+			NULL;
+	if (o)
+		take(x, type, o);
+	else
+		close_session(x);
+	json_decref(o);
+}
+
+static void on_closed(void *owner, struct stream *s, const char *why)
+{
+	struct session *x = owner;
+
+	(void)s;
+	log_debug("connection of %s: %s", stream_peer(x->stream), why);
+	end_session(x);
+}
+
+static void on_opened(void *owner, struct stream *stream)
+{
+	struct server *s = owner;
+	struct session *x = calloc(1, sizeof(*x));
+	const struct stream_events events = { x, NULL, on_message, on_closed };
+
+	if (x)
+		x->channel = channel_new_server(s->p.key);
+	if (!x || !x->channel) {
+		free(x);
+		stream_free(stream);
+		return;
+	}
+	x->server = s;
+	x->stream = stream;
+	x->since = time_now();
+	x->next = s->sessions;
+	x->link = &s->sessions;
+	if (x->next)
+		x->next->link = &x->next;
+	s->sessions = x;
+	s->stats.connections++;
+	stream_set_owner(stream, &events);
+}
+
+/* ---- set-up ---- */
+
+static bool start(struct server *s, char why[static 256])
+{
+	struct stream_server_params p = {
+		.loop = s->p.loop,
+		.listen = s->p.listen,
+		.cert_path = s->p.cert_path,
+		.key_path = s->p.key_path,
+		.connections_max = SERVER_CONNECTIONS_MAX,
+		.message_max = PROTO_REQUEST_MAX + CHANNEL_TAG,
+		.handshake_timeout = login_timeout,
+		.path = PROTO_PATH,
+		.events = { .owner = s, .opened = on_opened },
+	};
+
+	snprintf(why, 256, "the database does not answer, or no memory");
+	if (members_load(&s->members, s->p.registry) ||
+	    loop_timer_init(s->p.loop, &s->tick, on_tick) ||
+	    loop_timer_init(s->p.loop, &s->push, on_push))
+		return false;
+	s->members.network = s->p.network;
+	memcpy(s->members.overlay, s->p.overlay, sizeof(s->p.overlay));
+	memcpy(s->members.relays, s->p.relays, sizeof(s->p.relays));
+	s->members.relay_count = s->p.relay_count;
+	s->streams = stream_server_new(&p, why);
+	if (!s->streams)
+		return false;
+	loop_timer_at(&s->tick, nsec_add(time_now(), tick_every));
+	return true;
+}
+
+struct server *server_new(const struct server_params *p, char why[static 256])
+{
+	struct server *s = calloc(1, sizeof(*s));
+
+	snprintf(why, 256, "out of memory");
+	if (!s)
+		return NULL;
+	s->p = *p;
+	if (start(s, why))
+		return s;
+	server_free(s);
+	return NULL;
+}
+
+void server_free(struct server *s)
+{
+	if (!s)
+		return;
+	while (s->sessions) {
+		struct session *x = s->sessions;
+
+		stream_free(x->stream);
+		end_session(x);
+	}
+	stream_server_free(s->streams);
+	loop_timer_done(&s->tick);
+	loop_timer_done(&s->push);
+	members_done(&s->members);
+	free(s);
+}
+
+uint16_t server_port(const struct server *s)
+{
+	return stream_server_port(s->streams);
+}
+
+void server_stats(const struct server *s, struct server_stats *out)
+{
+	*out = s->stats;
+	out->refused = stream_server_refused(s->streams);
+}
+
+/* ---- for administrators ---- */
+
+const char *server_remove(struct server *s, const char *node)
+{
+	struct member *n = members_by_name(&s->members, node);
+	struct session *x = n ? n->session : NULL;
+	const char *why;
+
+	if (!n)
+		return "there is no node of that name; adit-coord nodes lists them";
+	why = forget(s, n);
+	if (why || !x)
+		return why;
+	tell(x, proto_new(PROTO_REMOVED));
+	close_session(x);
+	return NULL;
+}
+
+const char *server_expire(struct server *s, const char *node)
+{
+	struct member *n = members_by_name(&s->members, node);
+	uint64_t version = n ? members_next_version(&s->members) : 0;
+	struct registry_node row;
+
+	if (!n)
+		return "there is no node of that name; adit-coord nodes lists them";
+	row = n->row;
+	row.expires_s = wall_s();
+	row.changed = version;
+	if (!version || registry_node_set(s->p.registry, &row) < 0)
+		return "the database refused; see the server's log and its disk";
+	n->row = row;
+	n->version = version;
+	if (n->session)
+		expire_member(n->session);
+	if (s->p.node_removed)
+		s->p.node_removed(s->p.owner, &row.tunnel);
+	arm_push(s, 0);
+	return NULL;
+}
+
+static json_t *node_json(const struct member *n)
+{
+	json_t *o = json_object(), *addresses = json_array();
+	char text[ADDR_TEXT];
+
+	proto_set_number(o, "id", n->row.id);
+	proto_set_text(o, "name", n->row.name);
+	proto_set_key(o, "key", &n->row.tunnel);
+	json_array_append_new(addresses,
+			      json_string(ipaddr_text(&n->row.v4, text)));
+	json_array_append_new(addresses,
+			      json_string(ipaddr_text(&n->row.v6, text)));
+	json_object_set_new(o, "addresses", addresses);
+	proto_set_bool(o, "online", n->session != NULL);
+	proto_set_number(o, "created", n->row.created_s);
+	proto_set_bool(o, "expired", members_expired(n, wall_s()));
+	if (n->session)
+		proto_set_text(o, "from", stream_peer(n->session->stream));
+	return o;
+}
+
+json_t *server_nodes(const struct server *s)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < s->members.count; i++)
+		json_array_append_new(a, node_json(s->members.all[i]));
+	return a;
+}

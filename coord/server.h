@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server.h - the coordination server: connections, who is logged in, what they are told
+ *
+ * Who a client is, is its channel's key; no message has a field that could say
+ * otherwise. Single-threaded: everything on the loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/loop.h"
+#include "coord/members.h"
+#include "coord/registry.h"
+#include "crypto/key.h"
+
+enum {
+	SERVER_CONNECTIONS_MAX = 16384,
+	SERVER_RATE = 20, /* messages a second of one connection ... */
+	SERVER_BURST = 100, /* ... and at once */
+};
+
+struct server;
+
+struct server_params {
+	struct loop *loop;
+	struct registry *registry; /* borrowed for life */
+	struct endpoint listen; /* port 0: any */
+	const char *cert_path, *key_path;
+	const struct key_private *key; /* of the channel; borrowed for life */
+	const struct sign_private *sign; /* for tokens; borrowed for life */
+	uint64_t network;
+	struct prefix overlay[2];
+	struct netmap_relay relays[NETMAP_RELAYS_MAX];
+	unsigned relay_count;
+	void *owner;
+	/* node_removed() - its tokens are void: tell the relay; may be NULL */
+	void (*node_removed)(void *owner, const struct key_public *tunnel);
+};
+
+/* server_new() - listens at once; NULL: why is a sentence */
+struct server *server_new(const struct server_params *p, char why[static 256]);
+void server_free(struct server *s); /* takes NULL */
+uint16_t server_port(const struct server *s);
+
+/* What an administrator asks; NULL or a sentence. */
+const char *server_remove(struct server *s, const char *node);
+const char *server_expire(struct server *s, const char *node);
+json_t *server_nodes(const struct server *s); /* a new reference */
+
+struct server_stats {
+	uint64_t connections, refused, logins, joins, full_maps, deltas, signals,
+		signals_over_budget, unknown, over_rate;
+};
+void server_stats(const struct server *s, struct server_stats *out);
