@@ -175,7 +175,6 @@ static void try_round(struct pathset *ps, nsec_t now)
 {
 	struct candidate t[PATHSET_TARGETS];
 
-	ps->retry = NSEC_NEVER;
 	if (!ps->self.known || !ps->peer_told || !ps->acked_any ||
 	    pathset_relay_best(ps) < 0)
 		return; /* the CAND exchange comes here again */
@@ -200,33 +199,40 @@ static void try_round(struct pathset *ps, nsec_t now)
 	}
 }
 
+/* punch_event() - do what the round asks; false: nothing is due */
+static bool punch_event(struct pathset *ps, nsec_t now)
+{
+	switch (punch_tick(&ps->punch, now)) {
+	case PUNCH_NOTHING:
+		return false;
+	case PUNCH_OPEN:
+		pathset_open(ps, ps->punch.round, now);
+		send_go(ps);
+		return true;
+	case PUNCH_AGAIN:
+		send_go(ps);
+		return true;
+	case PUNCH_PINGS:
+		start_pings(ps, now);
+		return true;
+	case PUNCH_OVER:
+		wait_more(ps, now);
+		return true;
+	}
+	return false;
+}
+
 void pathset_tick_punch(struct pathset *ps, nsec_t now)
 {
 	if (pathset_direct(ps) && ps->punch.step != PUNCH_REST)
 		punch_stop(&ps->punch);
-	switch (punch_tick(&ps->punch, now)) {
-	case PUNCH_NOTHING:
-		break;
-	case PUNCH_OPEN:
-		pathset_open(ps, ps->punch.round, now);
-		send_go(ps);
-		break;
-	case PUNCH_AGAIN:
-		send_go(ps);
-		break;
-	case PUNCH_PINGS:
-		start_pings(ps, now);
-		break;
-	case PUNCH_OVER:
-		wait_more(ps, now);
-		break;
-	}
-	if (ps->retry > now || ps->punch.step != PUNCH_REST)
-		return;
-	if (pathset_direct(ps) || !pathset_active(ps, now))
+	if (ps->retry <= now && ps->punch.step == PUNCH_REST) {
 		ps->retry = NSEC_NEVER;
-	else
-		try_round(ps, now);
+		if (!pathset_direct(ps) && pathset_active(ps, now))
+			try_round(ps, now);
+	}
+	while (punch_event(ps, now))
+		;
 }
 
 nsec_t pathset_next_punch(const struct pathset *ps)
