@@ -73,13 +73,12 @@ static struct nat_profile profile_of(const struct world_setup *s, unsigned i)
 	return p;
 }
 
-static void make_node(struct world *w, const struct world_setup *s, unsigned i)
+/* make_engine() - keys by index; a later life has a greater counter */
+static struct pathset *make_engine(unsigned i, uint64_t counter, uint64_t seed)
 {
-	struct world_node *n = &w->node[i];
-	struct ipaddr external = ipaddr_v4(i ? 0xCB007102 : 0xC0000201);
 	struct key_private k[2];
-	struct pathset_params p = { .self_private = &k[i] };
 	struct key_public pub[2];
+	struct pathset_params p = { .self_private = &k[i] };
 
 	memset(k, 1, sizeof(k));
 	k[1].b[5] = 2;
@@ -87,9 +86,17 @@ static void make_node(struct world *w, const struct world_setup *s, unsigned i)
 	key_public_of(&k[1], &pub[1]);
 	p.self = pub[i];
 	p.peer = pub[!i];
-	p.box_counter = 1;
-	p.seed = s->seed * 2 + i;
-	n->ps = pathset_new(&p);
+	p.box_counter = counter;
+	p.seed = seed;
+	return pathset_new(&p);
+}
+
+static void make_node(struct world *w, const struct world_setup *s, unsigned i)
+{
+	struct world_node *n = &w->node[i];
+	struct ipaddr external = ipaddr_v4(i ? 0xCB007102 : 0xC0000201);
+
+	n->ps = make_engine(i, 1, s->seed * 2 + i);
 	assert(n->ps);
 	n->inside = s->open[i] ? external : ipaddr_v4(0x0A000002 + i * 0x010000);
 	natbox_init(&n->nat, s->mapping[i], s->filtering[i], s->accepts[i],
@@ -170,7 +177,7 @@ static void send_direct(struct world *w, unsigned from, unsigned socket,
 		return;
 	ttl -= a->nat.present;
 	natbox_out(&a->nat, &src, to, w->now);
-	if (ttl <= w->hops || !ipaddr_eq(&to->ip, &b->nat.external))
+	if (w->block[from] || ttl <= w->hops || !ipaddr_eq(&to->ip, &b->nat.external))
 		return;
 	at = link_pass(&w->direct, &w->prng, w->now);
 	if (at == NSEC_NEVER)
@@ -234,6 +241,7 @@ static bool act(struct world *w, unsigned i)
 		fresh_socket(w, n);
 		return true;
 	case PATHSET_REHANDSHAKE:
+		n->rehandshakes++;
 		return true;
 	}
 	return false;
@@ -380,14 +388,32 @@ void world_relay(struct world *w, bool usable)
 	poll_all(w);
 }
 
+static void start_node(struct world *w, struct world_node *n)
+{
+	tell_local(w, n);
+	pathset_set_relay(n->ps, 0, true, 0, w->now);
+	n->data = true;
+	n->data_seen = w->now;
+}
+
+void world_restart(struct world *w, unsigned i)
+{
+	struct world_node *n = &w->node[i];
+
+	pathset_free(n->ps);
+	n->ps = make_engine(i, 1000000, prng_u64(&w->prng));
+	assert(n->ps);
+	n->generation = 0;
+	n->sockets = 1;
+	memset(&n->use, 0, sizeof(n->use));
+	start_node(w, n);
+	poll_all(w);
+}
+
 void world_start(struct world *w)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		tell_local(w, &w->node[i]);
-		pathset_set_relay(w->node[i].ps, 0, true, 0, w->now);
-		w->node[i].data = true;
-		w->node[i].data_seen = w->now;
-	}
+	start_node(w, &w->node[0]);
+	start_node(w, &w->node[1]);
 	w->data_due = w->now;
 	tick_data(w);
 	poll_all(w);

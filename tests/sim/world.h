@@ -27,7 +27,7 @@ struct world_node {
 	struct pathset_use use;
 	nsec_t direct_at; /* first PATHSET_USE of a direct path; 0: never */
 	nsec_t relay_at; /* first use of the relay again after that, or doubled */
-	unsigned sent_direct, want_sockets, uses;
+	unsigned sent_direct, want_sockets, uses, rehandshakes;
 	unsigned forbidden; /* packets to an endpoint that no rule allows */
 	bool deaf_to_wants; /* a caller that never opens fresh sockets */
 	bool data; /* its program sends 20 packets a second */
@@ -51,6 +51,7 @@ struct world {
 	struct prng prng;
 	unsigned hops; /* routers between the NATs */
 	struct link direct, relay;
+	bool block[2]; /* direct packets of that node vanish */
 	struct world_node node[2];
 	struct world_event *event;
 	unsigned events, order;
@@ -71,6 +72,8 @@ struct world *world_new(const struct world_setup *s);
 void world_free(struct world *w);
 /* world_start() - candidates, relay and traffic at both nodes */
 void world_start(struct world *w);
+/* world_restart() - that node forgets everything but its keys and main port */
+void world_restart(struct world *w, unsigned i);
 /* world_run() - until a time; checks the properties of pathset.h on the way */
 void world_run(struct world *w, nsec_t until);
 /* world_direct() - does data go direct at both ends? */
