@@ -350,7 +350,7 @@ void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now)
 	quiet = nsec_max(2 * p->srtt + MSEC(50), MSEC(250));
 	if (nsec_since(since, now) < quiet || nsec_since(p->heard, now) < quiet)
 		return;
-	if (nsec_since(p->pinged, now) >= SEC(1))
+	if (p->pinged <= since || nsec_since(p->pinged, now) >= SEC(1))
 		path_check(p, now);
 }
 

@@ -90,7 +90,7 @@ static void dead_path_is_back_on_the_relay(void **state)
 		world_free(w);
 	}
 	printf("# dead path to relay: at most %.0f ms\n", (double)worst / 1e6);
-	assert_true(worst <= MSEC(1300));
+	assert_true(worst <= MSEC(1000));
 }
 
 static void one_way_death_is_found(void **state)

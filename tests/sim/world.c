@@ -414,6 +414,7 @@ void world_start(struct world *w)
 {
 	start_node(w, &w->node[0]);
 	start_node(w, &w->node[1]);
+	poll_all(w);
 	w->data_due = w->now;
 	tick_data(w);
 	poll_all(w);
