@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * candidate.c - rank, filter and wire form of endpoints (RFC 8445 s5.1 in spirit)
+ *
+ * On the wire a list is one octet of count and 20 octets each: kind, flags (0, to be
+ * ignored), 16 octets of address in canonical form, port. Who attested a candidate is
+ * the reader's own knowledge and never believed from the wire.
+ */
+#include "traversal/candidate.h"
+
+enum {
+	PORT_MIN = 1024, /* below: services that no node of ours runs at */
+};
+
+unsigned candidate_priority(enum candidate_kind k)
+{
+	switch (k) {
+	case CANDIDATE_LAN:
+		return 100;
+	case CANDIDATE_V6:
+		return 95;
+	case CANDIDATE_MAPPED:
+	case CANDIDATE_PUBLIC:
+		return 92;
+	case CANDIDATE_PEER_REFLEXIVE:
+		return 85;
+	case CANDIDATE_REFLEXIVE:
+		return 80;
+	case CANDIDATE_STATIC:
+		return 60;
+	}
+	return 0;
+}
+
+const char *candidate_kind_name(enum candidate_kind k)
+{
+	switch (k) {
+	case CANDIDATE_LAN:
+		return "lan";
+	case CANDIDATE_V6:
+		return "v6";
+	case CANDIDATE_MAPPED:
+		return "mapped";
+	case CANDIDATE_PUBLIC:
+		return "public";
+	case CANDIDATE_REFLEXIVE:
+		return "reflexive";
+	case CANDIDATE_STATIC:
+		return "static";
+	case CANDIDATE_PEER_REFLEXIVE:
+		return "peer-reflexive";
+	}
+	return "unknown";
+}
+
+/* known() - a kind that may stand in a list */
+static bool known(unsigned kind)
+{
+	return kind >= CANDIDATE_LAN && kind <= CANDIDATE_STATIC;
+}
+
+static int find(const struct candidate_list *l, const struct endpoint *at)
+{
+	for (unsigned i = 0; i < l->count; i++)
+		if (endpoint_eq(&l->c[i].at, at))
+			return (int)i;
+	return -1;
+}
+
+static void take_out(struct candidate_list *l, unsigned i)
+{
+	for (l->count--; i < l->count; i++)
+		l->c[i] = l->c[i + 1];
+}
+
+/* put_in() - behind all of equal rank, so that the order of arrival stays */
+static void put_in(struct candidate_list *l, const struct candidate *c)
+{
+	unsigned i = l->count++;
+
+	for (; i > 0; i--) {
+		if (candidate_priority(l->c[i - 1].kind) >=
+		    candidate_priority(c->kind))
+			break;
+		l->c[i] = l->c[i - 1];
+	}
+	l->c[i] = *c;
+}
+
+bool candidate_add(struct candidate_list *l, const struct candidate *c)
+{
+	int old = find(l, &c->at);
+	struct candidate merged = *c;
+
+	if (!known(c->kind) || c->at.port == 0)
+		return false;
+	if (old >= 0) {
+		merged.attested |= l->c[old].attested;
+		if (candidate_priority(l->c[old].kind) >=
+		    candidate_priority(c->kind)) {
+			l->c[old].attested = merged.attested;
+			return true;
+		}
+		take_out(l, (unsigned)old);
+	}
+	if (l->count >= CANDIDATES_MAX)
+		return false;
+	put_in(l, &merged);
+	return true;
+}
+
+bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
+		       unsigned n)
+{
+	if (e->port < PORT_MIN)
+		return false;
+	for (unsigned i = 0; i < n; i++)
+		if (prefix_contains(&overlay[i], &e->ip))
+			return false;
+	switch (ipaddr_class(&e->ip)) {
+	case ADDR_CLASS_UNSPECIFIED:
+	case ADDR_CLASS_LOOPBACK:
+	case ADDR_CLASS_LINK_LOCAL:
+	case ADDR_CLASS_MULTICAST:
+	case ADDR_CLASS_BROADCAST:
+	case ADDR_CLASS_TRANSLATION:
+		return false;
+	case ADDR_CLASS_PRIVATE:
+	case ADDR_CLASS_SHARED:
+	case ADDR_CLASS_GLOBAL:
+		return true;
+	}
+	return false;
+}
+
+void candidate_list_write(const struct candidate_list *l, struct writer *w)
+{
+	writer_u8(w, (uint8_t)l->count);
+	for (unsigned i = 0; i < l->count; i++) {
+		writer_u8(w, (uint8_t)l->c[i].kind);
+		writer_u8(w, 0);
+		writer_put(w, l->c[i].at.ip.b, 16);
+		writer_be16(w, l->c[i].at.port);
+	}
+}
+
+bool candidate_list_read(struct reader *r, struct candidate_list *out)
+{
+	struct candidate_list l = { .count = 0 };
+	unsigned n = reader_u8(r);
+
+	for (unsigned i = 0; i < n && !r->failed; i++) {
+		struct candidate c = { .attested = false };
+		unsigned kind = reader_u8(r);
+
+		(void)reader_u8(r);
+		reader_copy(r, c.at.ip.b, 16);
+		c.at.port = reader_be16(r);
+		if (r->failed || !known(kind))
+			continue;
+		c.kind = (enum candidate_kind)kind;
+		(void)candidate_add(&l, &c);
+	}
+	if (r->failed)
+		return false;
+	*out = l;
+	return true;
+}

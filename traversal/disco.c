@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * disco.c - discovery messages to and from octets
+ */
+#include "traversal/disco.h"
+
+static unsigned nat_flags(const struct nat_profile *nat)
+{
+	return (nat->known ? DISCO_NAT_KNOWN : 0u) |
+	       (nat->mapping_varies ? DISCO_NAT_VARIES : 0u) |
+	       (nat->filter_independent ? DISCO_NAT_FILTER_INDEPENDENT : 0u) |
+	       (nat->opener_needed ? DISCO_NAT_OPENER_NEEDED : 0u);
+}
+
+static void write_cand(const struct disco_message *m, struct writer *w)
+{
+	writer_be64(w, m->instance);
+	writer_be32(w, m->generation);
+	writer_be32(w, m->ack);
+	writer_u8(w, (uint8_t)nat_flags(&m->nat));
+	writer_u8(w, m->nat.public_hop);
+	writer_be16(w, 0);
+	candidate_list_write(&m->candidates, w);
+}
+
+static void read_cand(struct disco_message *m, struct reader *r)
+{
+	unsigned flags;
+
+	m->instance = reader_be64(r);
+	m->generation = reader_be32(r);
+	m->ack = reader_be32(r);
+	flags = reader_u8(r);
+	m->nat.known = flags & DISCO_NAT_KNOWN;
+	m->nat.mapping_varies = flags & DISCO_NAT_VARIES;
+	m->nat.filter_independent = flags & DISCO_NAT_FILTER_INDEPENDENT;
+	m->nat.opener_needed = flags & DISCO_NAT_OPENER_NEEDED;
+	m->nat.public_hop = reader_u8(r);
+	(void)reader_be16(r);
+	if (!candidate_list_read(r, &m->candidates))
+		r->failed = true;
+}
+
+static void write_ping(const struct disco_message *m, struct writer *w)
+{
+	writer_be64(w, m->txid);
+	writer_be32(w, m->generation);
+}
+
+static void read_ping(struct disco_message *m, struct reader *r)
+{
+	m->txid = reader_be64(r);
+	m->generation = reader_be32(r);
+}
+
+static void write_plan(const struct disco_message *m, struct writer *w)
+{
+	writer_be32(w, m->plan);
+	writer_u8(w, (uint8_t)m->round);
+	writer_zero(w, 3);
+}
+
+static void read_plan(struct disco_message *m, struct reader *r)
+{
+	m->plan = reader_be32(r);
+	m->round = reader_u8(r);
+	(void)reader_take(r, 3);
+}
+
+size_t disco_write(const struct disco_message *m, uint8_t *out)
+{
+	struct writer w = writer_of(out, DISCO_MAX);
+
+	writer_u8(&w, (uint8_t)m->type);
+	writer_u8(&w, DISCO_VERSION);
+	writer_be16(&w, (uint16_t)m->flags);
+	switch (m->type) {
+	case DISCO_PING:
+		write_ping(m, &w);
+		break;
+	case DISCO_PONG:
+		write_ping(m, &w);
+		writer_put(&w, m->observed.ip.b, 16);
+		writer_be16(&w, m->observed.port);
+		break;
+	case DISCO_CAND:
+		write_cand(m, &w);
+		break;
+	case DISCO_GO:
+	case DISCO_OPENED:
+		write_plan(m, &w);
+		break;
+	}
+	return writer_len(&w);
+}
+
+enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out)
+{
+	struct reader r = reader_of(p, n);
+	struct disco_message m = { .flags = 0 };
+	unsigned type = reader_u8(&r);
+
+	(void)reader_u8(&r); /* the version: newer ones only append */
+	m.flags = reader_be16(&r);
+	if (r.failed)
+		return DROP_MALFORMED;
+	if (type < DISCO_PING || type > DISCO_OPENED)
+		return DROP_DISCO_TYPE;
+	m.type = (enum disco_type)type;
+	switch (m.type) {
+	case DISCO_PING:
+		read_ping(&m, &r);
+		break;
+	case DISCO_PONG:
+		read_ping(&m, &r);
+		reader_copy(&r, m.observed.ip.b, 16);
+		m.observed.port = reader_be16(&r);
+		break;
+	case DISCO_CAND:
+		read_cand(&m, &r);
+		break;
+	case DISCO_GO:
+	case DISCO_OPENED:
+		read_plan(&m, &r);
+		break;
+	}
+	if (r.failed)
+		return DROP_MALFORMED;
+	*out = m;
+	return DROP_NONE;
+}

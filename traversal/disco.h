@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * disco.h - the discovery protocol: message types and layouts
+ *
+ * Every message is the plaintext of one crypto/box envelope: authenticated, encrypted
+ * and replay-checked before it is parsed here. Integers are big-endian. All messages
+ * begin with four octets:
+ *
+ *      0       1        2       4
+ *      +-------+--------+-------+
+ *      | type  | version| flags |
+ *      +-------+--------+-------+
+ *
+ *   PING    txid 8, generation 4
+ *   PONG    txid 8, generation 4, observed address 16, observed port 2
+ *   CAND    instance 8, generation 4, ack 4, nat flags 1, public hop 1, zero 2,
+ *           candidate list (candidate.c)
+ *   GO      plan 4, round 1, zero 3
+ *   OPENED  plan 4, round 1, zero 3
+ *
+ * Version 1. A newer version only appends: trailing octets, unknown flags and unknown
+ * candidate kinds are ignored, an unknown type is counted and dropped.
+ *
+ * txid        echoed by the pong; a pong counts only for a ping in flight to the exact
+ *             endpoint that it comes from
+ * generation  of the sender's candidates
+ * instance    grows with each start of the sender: a smaller one is a past life
+ * ack         the newest generation of the receiver's candidates that the sender has
+ * plan        names one synchronised punch; see punch.h
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/drop.h"
+#include "traversal/candidate.h"
+#include "traversal/pathset.h"
+
+enum {
+	DISCO_VERSION = 1,
+	DISCO_MAX = 512, /* octets of any message that we write */
+};
+
+enum disco_type { /* wire values */
+	DISCO_PING = 1,
+	DISCO_PONG = 2,
+	DISCO_CAND = 3,
+	DISCO_GO = 4,
+	DISCO_OPENED = 5,
+};
+
+enum disco_flag { /* wire values */
+	DISCO_PING_BACK = 1, /* PING: in answer to a ping; asks for no further one */
+	DISCO_PING_CHOSEN = 2, /* PING: the controlling side sends data on this path */
+	DISCO_CAND_ANSWER = 1, /* CAND: in answer to a CAND; asks for none */
+	DISCO_CAND_FRESH = 2, /* CAND: please open fresh ports for the next round */
+};
+
+enum disco_nat_flag { /* wire values, struct nat_profile */
+	DISCO_NAT_KNOWN = 1,
+	DISCO_NAT_VARIES = 2,
+	DISCO_NAT_FILTER_INDEPENDENT = 4,
+	DISCO_NAT_OPENER_NEEDED = 8,
+};
+
+struct disco_message {
+	enum disco_type type;
+	unsigned flags;
+	uint64_t txid; /* PING, PONG */
+	uint32_t generation; /* PING, PONG, CAND */
+	struct endpoint observed; /* PONG: where the ping came from; zero: relayed */
+	uint64_t instance; /* CAND */
+	uint32_t ack; /* CAND */
+	struct nat_profile nat; /* CAND */
+	struct candidate_list candidates; /* CAND */
+	uint32_t plan; /* GO, OPENED */
+	unsigned round; /* GO, OPENED */
+};
+
+/* disco_write() - plaintext into out (DISCO_MAX of room); returns octets */
+size_t disco_write(const struct disco_message *m, uint8_t *out);
+
+/**
+ * disco_read() - The plaintext of an opened envelope
+ * @p: n octets, authenticated as the peer's but not trusted to be well formed
+ * Return: DROP_NONE, DROP_DISCO_TYPE, DROP_MALFORMED; *out untouched on failure
+ */
+must_check enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out);

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset.c - all paths to one peer: its life and what it is told
+ */
+#include "traversal/pathset_inside.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ACTIVE_FOR SEC(120) /* traversal.md 6.5 */
+#define USED_FOR   SEC(600)
+#define STUN_AGE   SEC(25)
+#define STUN_GAP   SEC(5)
+#define STALE      SEC(10) /* an idle path of this age is doubted before use */
+
+struct pathset *pathset_new(const struct pathset_params *p)
+{
+	struct pathset *ps = calloc(1, sizeof(*ps));
+
+	if (!ps)
+		return NULL;
+	if (!box_init(&ps->box, p->self_private, &p->self, &p->peer,
+		      p->box_counter)) {
+		free(ps);
+		return NULL;
+	}
+	ps->prng.state = p->seed;
+	ps->instance = p->box_counter;
+	ps->controls = memcmp(p->self.b, p->peer.b, KEY_OCTETS) < 0;
+	ps->overlay = p->overlay;
+	ps->overlay_count = p->overlay_count;
+	ps->best = ps->followed = ps->rival = -1;
+	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
+		ps->relay[i].due = NSEC_NEVER;
+	return ps;
+}
+
+void pathset_free(struct pathset *ps)
+{
+	if (!ps)
+		return;
+	box_wipe(&ps->box);
+	free(ps);
+}
+
+bool pathset_active(const struct pathset *ps, nsec_t now)
+{
+	return now < ps->active_until || now < ps->engaged_until;
+}
+
+void pathset_out(struct pathset *ps, const struct out *o)
+{
+	unsigned i = (ps->out_head + ps->out_count) % PATHSET_OUT;
+
+	if (ps->out_count == PATHSET_OUT)
+		return;
+	ps->out[i] = *o;
+	ps->out_count++;
+}
+
+/* pathset_send_cand() - through every usable relay; if there is none, directly */
+void pathset_send_cand(struct pathset *ps, unsigned flags)
+{
+	struct out o = { .kind = OUT_CAND, .flags = flags };
+	bool sent = false;
+
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++) {
+		if (!ps->relay[i].usable)
+			continue;
+		o.via = (struct pathset_source){ .relayed = true, .relay = i };
+		pathset_out(ps, &o);
+		sent = true;
+	}
+	if (sent || ps->best < 0)
+		return;
+	o.via = (struct pathset_source){ .socket = ps->path[ps->best].socket,
+					 .from = ps->path[ps->best].to };
+	pathset_out(ps, &o);
+}
+
+int pathset_socket(const struct pathset *ps, bool v6, bool newest)
+{
+	int found = -1;
+
+	for (unsigned i = 0; i < ps->socket_count; i++) {
+		if (ps->v6[i] != v6)
+			continue;
+		found = (int)i;
+		if (!newest)
+			break;
+	}
+	return found;
+}
+
+int pathset_relay_best(const struct pathset *ps)
+{
+	nsec_t least = NSEC_NEVER;
+	int best = -1;
+
+	for (int i = 0; i < PATHSET_RELAYS_MAX; i++) {
+		const struct relay_slot *r = &ps->relay[i];
+		nsec_t cost = r->srtt ? r->srtt : r->hint ? r->hint : SEC(1);
+
+		if (!r->usable)
+			continue;
+		if (r->unanswered >= 3)
+			cost += SEC(10);
+		if (cost < least) {
+			least = cost;
+			best = i;
+		}
+	}
+	return best;
+}
+
+struct path *pathset_find(struct pathset *ps, unsigned socket,
+			  const struct endpoint *to)
+{
+	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++) {
+		struct path *p = &ps->path[i];
+
+		if (p->used && p->socket == socket && endpoint_eq(&p->to, to))
+			return p;
+	}
+	return NULL;
+}
+
+/* spare() - a free slot, else the path that has been dead for longest */
+static struct path *spare(struct pathset *ps)
+{
+	struct path *oldest = NULL;
+
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		struct path *p = &ps->path[i];
+
+		if (!p->used)
+			return p;
+		if (i == ps->best || path_busy(p))
+			continue;
+		if (!oldest || p->since < oldest->since)
+			oldest = p;
+	}
+	return oldest;
+}
+
+struct path *pathset_path(struct pathset *ps, unsigned socket,
+			  const struct endpoint *to, enum candidate_kind kind,
+			  nsec_t now)
+{
+	struct path *p = pathset_find(ps, socket, to);
+	char text[ADDR_TEXT];
+	int i;
+
+	if (p)
+		return p;
+	if (!candidate_allowed(to, ps->overlay, ps->overlay_count))
+		return NULL;
+	p = spare(ps);
+	if (!p)
+		return NULL;
+	i = (int)(p - ps->path);
+	if (ps->followed == i)
+		ps->followed = -1;
+	if (ps->rival == i)
+		ps->rival = -1;
+	path_init(p, socket, to, kind, now);
+	snprintf(p->what, sizeof(p->what), "R%u ping %s %s",
+		 ps->punch.step == PUNCH_REST ? 0 : ps->punch.round,
+		 candidate_kind_name(kind), endpoint_text(to, text));
+	return p;
+}
+
+static void probe_one(struct pathset *ps, const struct candidate *c, nsec_t now)
+{
+	int socket = pathset_socket(ps, !ipaddr_is_v4(&c->at.ip), false);
+	struct path *p;
+
+	if (socket < 0 || !pathset_direct_safe(ps, c))
+		return;
+	p = pathset_path(ps, (unsigned)socket, &c->at, c->kind, now);
+	if (p && p->state == PATH_DEAD)
+		path_probe(p, &path_plan_r0, now, now);
+}
+
+void pathset_probe_r0(struct pathset *ps, nsec_t now)
+{
+	struct candidate last = { ps->remembered, CANDIDATE_REFLEXIVE, false };
+
+	if (ps->remembered.port != 0)
+		probe_one(ps, &last, now);
+	for (unsigned i = 0; i < ps->peer.list.count; i++)
+		probe_one(ps, &ps->peer.list.c[i], now);
+}
+
+void pathset_kick(struct pathset *ps, nsec_t now)
+{
+	ps->round = 0;
+	ps->retry_step = 0;
+	ps->retry = now;
+	if (!pathset_active(ps, now))
+		return;
+	ps->cand_tries = 0;
+	ps->cand_due = now;
+	pathset_probe_r0(ps, now);
+}
+
+void pathset_ask_stun(struct pathset *ps, nsec_t now)
+{
+	if (ps->stun_asked && nsec_since(ps->stun_asked, now) < STUN_GAP)
+		return;
+	ps->stun_asked = now;
+	ps->want_stun = true;
+}
+
+void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
+		       const struct nat_profile *nat, uint32_t generation, nsec_t now)
+{
+	bool changed = !ps->self.known || ps->self.generation != generation;
+
+	ps->self.list = *l;
+	ps->self.nat = *nat;
+	ps->self.generation = generation;
+	ps->self.known = true;
+	ps->self_set = now;
+	if (!changed)
+		return;
+	ps->acked_any = false;
+	ps->cand_tries = 0;
+	if (pathset_active(ps, now))
+		ps->cand_due = now;
+	if (ps->punch.step == PUNCH_FRESHEN)
+		punch_self_fresh(&ps->punch, now);
+	else if (ps->retry != NSEC_NEVER)
+		ps->retry = nsec_min(ps->retry, nsec_add(now, SEC(1)));
+}
+
+void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
+			uint32_t generation, nsec_t now)
+{
+	if (ps->peer_told && generation <= ps->peer.generation)
+		return;
+	ps->peer.list = *l;
+	ps->peer.generation = generation;
+	ps->peer.known = true;
+	ps->peer_told = false;
+	if (pathset_active(ps, now))
+		pathset_probe_r0(ps, now);
+}
+
+void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now)
+{
+	ps->remembered = *e;
+	if (pathset_active(ps, now))
+		pathset_probe_r0(ps, now);
+}
+
+void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t now)
+{
+	if (n > PATHSET_SOCKETS_MAX)
+		n = PATHSET_SOCKETS_MAX;
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		struct path *p = &ps->path[i];
+
+		if (!p->used)
+			continue;
+		if (p->socket < n && v6[p->socket] == !ipaddr_is_v4(&p->to.ip))
+			continue;
+		p->used = false;
+		if (ps->best == i)
+			ps->best = -1;
+		if (ps->followed == i)
+			ps->followed = -1;
+		if (ps->rival == i)
+			ps->rival = -1;
+	}
+	memcpy(ps->v6, v6, n * sizeof(*v6));
+	ps->socket_count = n;
+	if (pathset_active(ps, now))
+		pathset_probe_r0(ps, now);
+}
+
+void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t rtt,
+		       nsec_t now)
+{
+	struct relay_slot *r;
+
+	if (relay >= PATHSET_RELAYS_MAX)
+		return;
+	r = &ps->relay[relay];
+	r->hint = rtt;
+	if (r->usable == usable)
+		return;
+	r->usable = usable;
+	r->srtt = 0;
+	r->txid = 0;
+	r->unanswered = 0;
+	r->due = usable ? now : NSEC_NEVER;
+	if (!usable || !pathset_active(ps, now))
+		return;
+	ps->cand_tries = 0;
+	ps->cand_due = now;
+	if (ps->retry != NSEC_NEVER) {
+		ps->retry_step = 0;
+		ps->retry = now;
+	}
+}
+
+/* wake() - from idle to active: the old path is doubted, everything is tried */
+static void wake(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
+		if (ps->relay[i].usable)
+			ps->relay[i].due = now;
+	if (!ps->self_set || nsec_since(ps->self_set, now) > STUN_AGE)
+		pathset_ask_stun(ps, now);
+	if (ps->best >= 0 && nsec_since(ps->path[ps->best].heard, now) > STALE)
+		path_doubt(&ps->path[ps->best], now);
+	pathset_kick(ps, now);
+}
+
+void pathset_traffic(struct pathset *ps, nsec_t now)
+{
+	bool was = pathset_active(ps, now);
+
+	ps->active_until = nsec_add(now, ACTIVE_FOR);
+	ps->used_until = nsec_add(now, USED_FOR);
+	if (!was)
+		wake(ps, now);
+}
+
+void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *from,
+		   nsec_t now)
+{
+	struct path *p = pathset_find(ps, socket, from);
+
+	if (p)
+		path_heard(p, now);
+}
+
+void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now)
+{
+	struct path *p;
+	nsec_t quiet;
+
+	if (ps->best < 0)
+		return;
+	p = &ps->path[ps->best];
+	quiet = nsec_max(2 * p->srtt + MSEC(50), MSEC(250));
+	if (nsec_since(since, now) < quiet || nsec_since(p->heard, now) < quiet)
+		return;
+	if (p->pinged <= since || nsec_since(p->pinged, now) >= SEC(1))
+		path_check(p, now);
+}
+
+void pathset_network_changed(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)
+		if (ps->path[i].used && ps->path[i].validated)
+			path_doubt(&ps->path[i], now);
+	punch_stop(&ps->punch);
+	pathset_ask_stun(ps, now);
+	pathset_kick(ps, now);
+}
+
+void pathset_hint(const struct pathset *ps, uint64_t epoch,
+		  uint8_t out[static BOX_HINT_OCTETS])
+{
+	box_hint(&ps->box, epoch, out);
+}

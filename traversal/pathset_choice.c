@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset_choice.c - which way data goes (traversal.md 6.7)
+ *
+ * From the relay to a direct path as soon as that answered two pings in a row. Between
+ * direct paths only for a clear gain that lasts. The side with the smaller public
+ * key chooses: its pings on the path in use carry a mark, and the other side follows
+ * when that path is alive for it too.
+ */
+#include "traversal/pathset_inside.h"
+
+#define LOOK	 SEC(1)
+#define DWELL	 SEC(15)
+#define GAIN_MIN MSEC(3)
+#define KEEP_BEST SEC(5)
+#define KEEP_SECOND SEC(10)
+#define KEEP_IDLE SEC(20)
+#define LAST_HOPE SEC(60) /* without any relay, a dead path is used this long */
+
+enum {
+	LOOKS = 3,
+};
+
+bool pathset_direct(const struct pathset *ps)
+{
+	return ps->best >= 0 && ps->path[ps->best].state != PATH_DEAD;
+}
+
+static int cheapest(const struct pathset *ps, int but)
+{
+	nsec_t least = NSEC_NEVER;
+	int found = -1;
+
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		const struct path *p = &ps->path[i];
+
+		if (!p->used || i == but || !path_fit(p) ||
+		    path_cost(p) >= least)
+			continue;
+		least = path_cost(p);
+		found = i;
+	}
+	return found;
+}
+
+static void move(struct pathset *ps, int to, nsec_t now)
+{
+	ps->best = to;
+	ps->rival = -1;
+	ps->rival_count = 0;
+	ps->best_since = now;
+	if (to >= 0 && ps->controls)
+		path_check(&ps->path[to], now); /* carries the mark */
+}
+
+/* hopeless() - dead, and there is a relay or it has been dead for long */
+static bool hopeless(const struct pathset *ps, const struct path *p, nsec_t now)
+{
+	if (p->state != PATH_DEAD)
+		return false;
+	return pathset_relay_best(ps) >= 0 ||
+	       nsec_since(p->since, now) >= LAST_HOPE;
+}
+
+/* compare() - a look at the second path once in a while */
+static void compare(struct pathset *ps, nsec_t now)
+{
+	const struct path *best = &ps->path[ps->best];
+	int other = cheapest(ps, ps->best);
+	nsec_t gain = nsec_max(GAIN_MIN, path_cost(best) / 8);
+
+	if (now < ps->look)
+		return;
+	ps->look = nsec_add(now, LOOK);
+	if (other < 0 || path_cost(&ps->path[other]) + gain > path_cost(best)) {
+		ps->rival_count = 0;
+		return;
+	}
+	ps->rival_count = other == ps->rival ? ps->rival_count + 1 : 1;
+	ps->rival = other;
+	if (ps->rival_count >= LOOKS)
+		move(ps, other, now);
+}
+
+/* follow() - true if the controlling side's choice decides */
+static bool follow(struct pathset *ps, nsec_t now)
+{
+	if (ps->controls || ps->followed < 0 ||
+	    ps->path[ps->followed].state != PATH_ALIVE)
+		return false;
+	if (ps->best != ps->followed)
+		move(ps, ps->followed, now);
+	return true;
+}
+
+static void choose_best(struct pathset *ps, nsec_t now)
+{
+	struct path *best;
+	int other;
+
+	if (ps->best >= 0 && hopeless(ps, &ps->path[ps->best], now)) {
+		ps->best = -1;
+		ps->round = ps->retry_step = 0;
+		ps->retry = now; /* direct again by itself */
+	}
+	if (follow(ps, now))
+		return;
+	other = cheapest(ps, ps->best);
+	if (ps->best < 0) {
+		if (other >= 0)
+			move(ps, other, now);
+		return;
+	}
+	best = &ps->path[ps->best];
+	if (best->state != PATH_ALIVE && other >= 0)
+		move(ps, other, now);
+	else if (best->state == PATH_ALIVE)
+		compare(ps, now);
+}
+
+/* keep() - how often each path is asked */
+static void keep(struct pathset *ps, nsec_t now)
+{
+	bool active = pathset_active(ps, now);
+	int second = cheapest(ps, ps->best);
+
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		struct path *p = &ps->path[i];
+		nsec_t interval = 0;
+
+		if (!p->used)
+			continue;
+		if (i == ps->best)
+			interval = active ? KEEP_BEST :
+				   now < ps->used_until ? KEEP_IDLE : 0;
+		else if (i == second && active)
+			interval = KEEP_SECOND;
+		path_keep(p, interval, now);
+	}
+	ps->look = ps->best >= 0 && second >= 0 && active ?
+			   (ps->look == NSEC_NEVER ? now + LOOK : ps->look) :
+			   NSEC_NEVER;
+}
+
+static struct path_choice relay_choice(const struct pathset *ps)
+{
+	int relay = pathset_relay_best(ps);
+	struct path_choice c = { .kind = PATH_NONE };
+
+	if (relay < 0)
+		return c;
+	c.kind = PATH_RELAY;
+	c.relay = (unsigned)relay;
+	return c;
+}
+
+void pathset_choose(struct pathset *ps, nsec_t now)
+{
+	struct pathset_use u = { .also = { .kind = PATH_NONE } };
+	const struct path *best;
+
+	choose_best(ps, now);
+	keep(ps, now);
+	if (ps->best < 0) {
+		u.best = relay_choice(ps);
+		ps->use = u;
+		return;
+	}
+	best = &ps->path[ps->best];
+	u.best.kind = PATH_DIRECT;
+	u.best.socket = best->socket;
+	u.best.to = best->to;
+	if (best->state != PATH_ALIVE)
+		u.also = relay_choice(ps);
+	ps->use = u;
+}

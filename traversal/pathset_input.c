@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset_input.c - what the peer's discovery messages do to its paths
+ */
+#include "traversal/pathset_inside.h"
+
+enum {
+	CANDS_MAX = 8, /* accepted per window; security.md 3.3 */
+};
+
+#define CANDS_WINDOW SEC(30)
+#define ENGAGED_FOR  SEC(15)
+
+/* kind_at() - what the peer calls this endpoint; else it is a finding of ours */
+static enum candidate_kind kind_at(const struct pathset *ps, const struct endpoint *at)
+{
+	for (unsigned i = 0; i < ps->peer.list.count; i++)
+		if (endpoint_eq(&ps->peer.list.c[i].at, at))
+			return ps->peer.list.c[i].kind;
+	return CANDIDATE_PEER_REFLEXIVE;
+}
+
+/* ping_back() - it reached us: then we may reach it, and should ask at once */
+static void ping_back(struct path *p, bool was_back, nsec_t now)
+{
+	if (p->state == PATH_ALIVE || (was_back && nsec_since(p->pinged, now) < SEC(1)))
+		return;
+	if (p->state == PATH_SUSPECT) {
+		path_check(p, now);
+		return;
+	}
+	path_probe(p, &path_plan_r0, now, now);
+	p->ping_back = true;
+}
+
+static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
+			   const struct disco_message *m, nsec_t now)
+{
+	struct out o = { .kind = OUT_PONG, .via = *src, .txid = m->txid };
+	struct path *p;
+
+	if (src->relayed) {
+		pathset_out(ps, &o);
+		return DROP_NONE;
+	}
+	if (!candidate_allowed(&src->from, ps->overlay, ps->overlay_count) ||
+	    src->socket >= ps->socket_count)
+		return DROP_CANDIDATE_REFUSED;
+	pathset_out(ps, &o);
+	p = pathset_path(ps, src->socket, &src->from, kind_at(ps, &src->from),
+			 now);
+	if (!p)
+		return DROP_NONE;
+	if (m->flags & DISCO_PING_CHOSEN)
+		ps->followed = (int)(p - ps->path);
+	ping_back(p, m->flags & DISCO_PING_BACK, now);
+	return DROP_NONE;
+}
+
+/* learn_observed() - the peer sees us at an address that we do not announce */
+static void learn_observed(struct pathset *ps, const struct endpoint *seen, nsec_t now)
+{
+	if (seen->port == 0 || ipaddr_class(&seen->ip) != ADDR_CLASS_GLOBAL ||
+	    ps->self.nat.mapping_varies)
+		return;
+	for (unsigned i = 0; i < ps->self.list.count; i++)
+		if (endpoint_eq(&ps->self.list.c[i].at, seen))
+			return;
+	pathset_ask_stun(ps, now);
+}
+
+static bool user_pong(struct pathset *ps, const struct pathset_source *src,
+		      uint64_t txid, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_USER_PINGS; i++) {
+		struct user_ping *u = &ps->user[i];
+
+		if (!u->used || u->done || u->sent == 0 || u->txid != txid)
+			continue;
+		u->done = true;
+		u->rtt = nsec_max(nsec_since(u->sent, now), 1);
+		return true;
+	}
+	return false;
+}
+
+static enum drop take_relayed_pong(struct pathset *ps, unsigned relay, uint64_t txid,
+				   nsec_t now)
+{
+	struct relay_slot *r;
+	nsec_t rtt;
+
+	if (relay >= PATHSET_RELAYS_MAX)
+		return DROP_DISCO_STALE;
+	r = &ps->relay[relay];
+	if (r->txid == 0 || r->txid != txid)
+		return DROP_DISCO_STALE;
+	rtt = nsec_max(nsec_since(r->sent, now), 1);
+	r->srtt = r->srtt ? (7 * r->srtt + rtt) / 8 : rtt;
+	r->txid = 0;
+	r->unanswered = 0;
+	return DROP_NONE;
+}
+
+static enum drop take_pong(struct pathset *ps, const struct pathset_source *src,
+			   const struct disco_message *m, nsec_t now)
+{
+	struct path *p;
+
+	if (user_pong(ps, src, m->txid, now))
+		return DROP_NONE;
+	if (src->relayed)
+		return take_relayed_pong(ps, src->relay, m->txid, now);
+	p = pathset_find(ps, src->socket, &src->from);
+	if (!p || !path_ponged(p, m->txid, now))
+		return DROP_DISCO_STALE;
+	learn_observed(ps, &m->observed, now);
+	return DROP_NONE;
+}
+
+/* adopt() - candidates newer than what we have; false: they are not */
+static bool adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
+{
+	bool reborn = ps->peer_instance && m->instance > ps->peer_instance;
+
+	if (m->instance == ps->peer_instance && ps->peer_told &&
+	    m->generation <= ps->peer.generation)
+		return false;
+	if (reborn) {
+		ps->want_handshake = true;
+		ps->acked_any = false;
+	}
+	ps->peer_instance = m->instance;
+	ps->peer.list = m->candidates;
+	ps->peer.nat = m->nat;
+	ps->peer.generation = m->generation;
+	ps->peer.known = ps->peer_told = true;
+	if (ps->punch.step == PUNCH_FRESHEN)
+		punch_peer_fresh(&ps->punch, now);
+	pathset_probe_r0(ps, now);
+	return true;
+}
+
+/* take_ack() - the peer has our newest candidates: the exchange is complete */
+static void take_ack(struct pathset *ps, const struct disco_message *m, nsec_t now)
+{
+	if (!ps->self.known || m->ack != ps->self.generation || ps->acked_any)
+		return;
+	ps->acked = m->ack;
+	ps->acked_any = true;
+	ps->cand_due = NSEC_NEVER;
+}
+
+static enum drop take_cand(struct pathset *ps, const struct pathset_source *src,
+			   const struct disco_message *m, nsec_t now)
+{
+	struct path *p = src->relayed ? NULL :
+				pathset_find(ps, src->socket, &src->from);
+	bool was = pathset_active(ps, now);
+	bool fresh;
+
+	if (!src->relayed && (!p || !p->validated))
+		return DROP_DISCO_STALE;
+	if (m->instance < ps->peer_instance)
+		return DROP_DISCO_STALE;
+	if (!rate_take(&ps->cand_rate, CANDS_MAX * 4, CANDS_WINDOW, now))
+		return DROP_DISCO_BUDGET;
+	ps->engaged_until = nsec_max(ps->engaged_until,
+				     nsec_add(now, ENGAGED_FOR));
+	fresh = adopt(ps, m, now);
+	take_ack(ps, m, now);
+	if (!(m->flags & DISCO_CAND_ANSWER)) {
+		struct out o = { .kind = OUT_CAND, .via = *src };
+
+		o.flags = DISCO_CAND_ANSWER;
+		pathset_out(ps, &o);
+	}
+	if (m->flags & DISCO_CAND_FRESH && !pathset_direct(ps))
+		ps->want_sockets = true;
+	if (!ps->acked_any && ps->cand_due == NSEC_NEVER)
+		ps->cand_due = now;
+	if ((fresh || !was || ps->retry == NSEC_NEVER) &&
+	    !pathset_direct(ps) && ps->punch.step == PUNCH_REST &&
+	    !(m->flags & DISCO_CAND_FRESH))
+		ps->retry = nsec_min(ps->retry, now);
+	return DROP_NONE;
+}
+
+static enum drop take_go(struct pathset *ps, const struct pathset_source *src,
+			 const struct disco_message *m, nsec_t now)
+{
+	struct out o = { .kind = OUT_OPENED, .via = *src };
+	bool answer;
+
+	if (!src->relayed)
+		return DROP_DISCO_TYPE;
+	if (!ps->peer_told)
+		return DROP_DISCO_STALE; /* whereto? the leader repeats it */
+	ps->engaged_until = nsec_max(ps->engaged_until,
+				     nsec_add(now, ENGAGED_FOR));
+	if (punch_called(&ps->punch, m->plan, m->round, &answer, now)) {
+		ps->round = m->round;
+		ps->retry = NSEC_NEVER;
+		pathset_open(ps, m->round, now);
+	}
+	o.plan = m->plan;
+	o.round = m->round;
+	if (answer)
+		pathset_out(ps, &o);
+	return DROP_NONE;
+}
+
+static enum drop take_opened(struct pathset *ps, const struct pathset_source *src,
+			     const struct disco_message *m, nsec_t now)
+{
+	if (!src->relayed || !punch_opened(&ps->punch, m->plan, now))
+		return DROP_DISCO_STALE;
+	return DROP_NONE;
+}
+
+enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
+			uint8_t *m, size_t n, uint64_t epoch, nsec_t now)
+{
+	struct disco_message msg;
+	const uint8_t *plain;
+	size_t plain_n;
+	enum drop d;
+
+	(void)epoch;
+	d = box_open(&ps->box, m, n, &plain, &plain_n);
+	if (d != DROP_NONE)
+		return d;
+	d = disco_read(plain, plain_n, &msg);
+	if (d != DROP_NONE)
+		return d;
+	switch (msg.type) {
+	case DISCO_PING:
+		return take_ping(ps, src, &msg, now);
+	case DISCO_PONG:
+		return take_pong(ps, src, &msg, now);
+	case DISCO_CAND:
+		return take_cand(ps, src, &msg, now);
+	case DISCO_GO:
+		return take_go(ps, src, &msg, now);
+	case DISCO_OPENED:
+		return take_opened(ps, src, &msg, now);
+	}
+	return DROP_DISCO_TYPE;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset_inside.h - struct pathset, shared by the pathset_*.c files alone
+ *
+ * pathset.c is told things, pathset_input.c hears the peer, pathset_poll.c lets time
+ * pass and gives actions, pathset_status.c explains.
+ */
+#pragma once
+
+#include "base/rand.h"
+#include "traversal/budget.h"
+#include "traversal/disco.h"
+#include "traversal/path.h"
+#include "traversal/pathset.h"
+#include "traversal/punch.h"
+
+enum {
+	PATHSET_OUT = 64, /* messages waiting to be polled */
+	PATHSET_USER_PINGS = 16,
+	PATHSET_TARGETS = 4, /* endpoints punched at in one round */
+};
+
+/* A message that waits; its octets are made when it is polled. */
+enum out_kind {
+	OUT_PONG,
+	OUT_CAND,
+	OUT_GO,
+	OUT_OPENED,
+	OUT_OPENER,
+	OUT_RELAY_PING,
+	OUT_USER_PING,
+};
+
+struct out {
+	enum out_kind kind;
+	struct pathset_source via; /* from: the destination */
+	uint8_t ttl;
+	unsigned flags; /* CAND */
+	unsigned slot; /* path of an opener, user ping */
+	uint64_t txid; /* PONG */
+	uint32_t plan;
+	unsigned round;
+};
+
+struct relay_slot {
+	bool usable;
+	nsec_t hint; /* what the caller said; 0: nothing */
+	nsec_t srtt; /* what our pings say; 0: nothing */
+	uint64_t txid; /* in flight; 0: none */
+	nsec_t sent, due;
+	unsigned unanswered;
+};
+
+struct user_ping {
+	bool used, done;
+	uint32_t id;
+	uint64_t txid;
+	nsec_t sent; /* 0: still waiting to go */
+	nsec_t rtt;
+	struct path_info path;
+};
+
+struct side { /* what one end is known by */
+	struct candidate_list list;
+	struct nat_profile nat;
+	uint32_t generation;
+	bool known;
+};
+
+struct pathset {
+	struct box box;
+	struct prng prng;
+	bool controls; /* our public key is the smaller one */
+	uint64_t instance, peer_instance;
+	const struct prefix *overlay;
+	unsigned overlay_count;
+
+	struct side self, peer;
+	bool peer_told; /* peer comes from its CAND, not from the netmap */
+	uint32_t acked; /* our generation that the peer has */
+	bool acked_any;
+	struct endpoint remembered;
+	bool v6[PATHSET_SOCKETS_MAX];
+	unsigned socket_count;
+
+	struct relay_slot relay[PATHSET_RELAYS_MAX];
+	struct path path[PATHSET_PATHS_MAX];
+	int best, followed; /* index of path; -1: none */
+	int rival; /* path that was better at the last looks */
+	unsigned rival_count;
+	nsec_t look, best_since;
+	struct pathset_use use, told;
+
+	struct out out[PATHSET_OUT];
+	unsigned out_head, out_count;
+	struct budget budget;
+	struct rate cand_rate;
+
+	nsec_t active_until, used_until, engaged_until;
+	nsec_t cand_due;
+	unsigned cand_tries;
+	struct punch punch;
+	unsigned round, retry_step;
+	nsec_t retry; /* next round or WAIT end */
+	bool want_stun, want_sockets, want_handshake;
+	nsec_t stun_asked, self_set;
+
+	struct user_ping user[PATHSET_USER_PINGS];
+};
+
+/* ---- pathset.c ---- */
+
+bool pathset_active(const struct pathset *ps, nsec_t now);
+/* pathset_out() - queue; a full queue loses it: everything is repeated anyway */
+void pathset_out(struct pathset *ps, const struct out *o);
+void pathset_send_cand(struct pathset *ps, unsigned flags);
+/* pathset_path() - the path, made if need be; NULL: no room or not allowed */
+struct path *pathset_path(struct pathset *ps, unsigned socket,
+			  const struct endpoint *to, enum candidate_kind kind,
+			  nsec_t now);
+struct path *pathset_find(struct pathset *ps, unsigned socket,
+			  const struct endpoint *to);
+/* pathset_socket() - newest (or main) socket of a family; -1: none */
+int pathset_socket(const struct pathset *ps, bool v6, bool newest);
+int pathset_relay_best(const struct pathset *ps);
+/* pathset_probe_r0() - ping every candidate that needs no opener */
+void pathset_probe_r0(struct pathset *ps, nsec_t now);
+/* pathset_kick() - forget failures; try from the start */
+void pathset_kick(struct pathset *ps, nsec_t now);
+void pathset_ask_stun(struct pathset *ps, nsec_t now);
+
+/* ---- pathset_punch.c ---- */
+
+/* pathset_opener_safe() - may a normal ping go to this candidate without openers? */
+bool pathset_direct_safe(const struct pathset *ps, const struct candidate *c);
+void pathset_open(struct pathset *ps, unsigned round, nsec_t now);
+void pathset_tick_punch(struct pathset *ps, nsec_t now);
+nsec_t pathset_next_punch(const struct pathset *ps);
+/* pathset_behind_one() - do both ends show the same external IPv4 address? */
+bool pathset_behind_one(const struct pathset *ps);
+
+/* ---- pathset_choice.c ---- */
+
+void pathset_choose(struct pathset *ps, nsec_t now);
+bool pathset_direct(const struct pathset *ps); /* is data going direct? */

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pathset_poll.c - time passes; messages and decisions come out
+ */
+#include "traversal/pathset_inside.h"
+
+#include <string.h>
+
+#define RELAY_PATIENCE SEC(1)
+#define RELAY_PINGS    SEC(5)
+#define USER_PATIENCE  SEC(3)
+
+enum {
+	CAND_TRIES = 6,
+};
+
+/* Gaps between CANDs until one is acknowledged. */
+static const nsec_t cand_gaps[CAND_TRIES] = { MSEC(250), MSEC(500), SEC(1),
+					      SEC(2),	 SEC(4),    SEC(8) };
+
+static void tick_relays(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++) {
+		struct relay_slot *r = &ps->relay[i];
+		struct out o = { .kind = OUT_RELAY_PING };
+
+		if (!r->usable || r->due > now)
+			continue;
+		if (r->txid != 0)
+			r->unanswered++;
+		r->txid = 0;
+		r->due = NSEC_NEVER;
+		if (!pathset_active(ps, now))
+			continue;
+		r->due = nsec_add(now, r->unanswered ? RELAY_PATIENCE :
+						       RELAY_PINGS);
+		o.via.relayed = true;
+		o.via.relay = i;
+		pathset_out(ps, &o);
+	}
+}
+
+static void tick_cand(struct pathset *ps, nsec_t now)
+{
+	if (ps->cand_due > now)
+		return;
+	ps->cand_due = NSEC_NEVER;
+	if (!pathset_active(ps, now) || !ps->self.known)
+		return;
+	pathset_send_cand(ps, 0);
+	if (ps->cand_tries < CAND_TRIES)
+		ps->cand_due = nsec_add(now, cand_gaps[ps->cand_tries++]);
+}
+
+static void tick_users(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_USER_PINGS; i++) {
+		struct user_ping *u = &ps->user[i];
+
+		if (!u->used || u->done || u->sent == 0 ||
+		    now < nsec_add(u->sent, USER_PATIENCE))
+			continue;
+		u->done = true;
+		u->rtt = NSEC_NEVER;
+	}
+}
+
+static void tick(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)
+		if (ps->path[i].used)
+			path_expire(&ps->path[i], now);
+	tick_relays(ps, now);
+	tick_cand(ps, now);
+	tick_users(ps, now);
+	pathset_choose(ps, now);
+	pathset_tick_punch(ps, now);
+}
+
+static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	switch (a->kind) {
+	case PATH_NONE:
+		return true;
+	case PATH_RELAY:
+		return a->relay == b->relay;
+	case PATH_DIRECT:
+		return a->socket == b->socket && endpoint_eq(&a->to, &b->to);
+	}
+	return false;
+}
+
+/* flags() - decisions that wait to be told; true: one is told */
+static bool tell(struct pathset *ps, struct pathset_action *out)
+{
+	if (!choice_eq(&ps->use.best, &ps->told.best) ||
+	    !choice_eq(&ps->use.also, &ps->told.also)) {
+		ps->told = ps->use;
+		out->kind = PATHSET_USE;
+		out->use = ps->use;
+	} else if (ps->want_handshake) {
+		ps->want_handshake = false;
+		out->kind = PATHSET_REHANDSHAKE;
+	} else if (ps->want_stun) {
+		ps->want_stun = false;
+		out->kind = PATHSET_WANT_STUN;
+	} else if (ps->want_sockets) {
+		ps->want_sockets = false;
+		out->kind = PATHSET_WANT_SOCKETS;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void seal(struct pathset *ps, const struct disco_message *m,
+		 const struct pathset_source *via, uint8_t ttl, uint64_t epoch,
+		 struct pathset_action *out)
+{
+	uint8_t plain[DISCO_MAX];
+	size_t n = disco_write(m, plain);
+
+	out->kind = via->relayed ? PATHSET_SEND_RELAY : PATHSET_SEND_DIRECT;
+	out->relay = via->relay;
+	out->socket = via->socket;
+	out->to = via->from;
+	out->ttl = ttl;
+	out->n = box_seal(&ps->box, epoch, plain, n, out->message);
+}
+
+static uint64_t new_txid(struct pathset *ps)
+{
+	return prng_u64(&ps->prng) | 1u;
+}
+
+static bool attested(const struct pathset *ps, const struct ipaddr *ip)
+{
+	for (unsigned i = 0; i < ps->peer.list.count; i++)
+		if (ps->peer.list.c[i].attested &&
+		    ipaddr_eq(&ps->peer.list.c[i].at.ip, ip))
+			return true;
+	return false;
+}
+
+/* affordable() - proven addresses are free, others have a budget */
+static bool affordable(struct pathset *ps, const struct path *p, nsec_t now)
+{
+	unsigned limit = attested(ps, &p->to.ip) ? BUDGET_ATTESTED :
+						   BUDGET_UNPROVEN;
+
+	return p->state == PATH_ALIVE ||
+	       (p->validated && nsec_since(p->ponged, now) < BUDGET_WINDOW) ||
+	       budget_take(&ps->budget, &p->to.ip, limit, now);
+}
+
+static void seal_ping(struct pathset *ps, const struct path *p, unsigned slot,
+		      uint64_t txid, uint8_t ttl, uint64_t epoch,
+		      struct pathset_action *out)
+{
+	struct pathset_source via = { .socket = p->socket, .from = p->to };
+	struct disco_message m = { .type = DISCO_PING, .txid = txid };
+
+	m.generation = ps->self.generation;
+	if (p->ping_back)
+		m.flags |= DISCO_PING_BACK;
+	if (ps->controls && (int)slot == ps->best)
+		m.flags |= DISCO_PING_CHOSEN;
+	seal(ps, &m, &via, ttl, epoch, out);
+}
+
+/* ping_due() - the first path whose ping is due; true: it is in out */
+static bool ping_due(struct pathset *ps, struct pathset_action *out, uint64_t epoch,
+		     nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++) {
+		struct path *p = &ps->path[i];
+		uint64_t txid;
+
+		if (!p->used || p->due > now)
+			continue;
+		if (!affordable(ps, p, now)) {
+			path_pinged(p, 0, now);
+			continue;
+		}
+		txid = new_txid(ps);
+		seal_ping(ps, p, i, txid, 0, epoch, out);
+		path_pinged(p, txid, now);
+		return true;
+	}
+	return false;
+}
+
+static bool send_opener(struct pathset *ps, const struct out *o,
+			struct pathset_action *out, uint64_t epoch, nsec_t now)
+{
+	struct path *p = &ps->path[o->slot];
+	uint64_t txid;
+
+	if (!p->used || p->state != PATH_PROBING || !affordable(ps, p, now))
+		return false;
+	txid = new_txid(ps);
+	seal_ping(ps, p, o->slot, txid, o->ttl, epoch, out);
+	path_flown(p, txid, now);
+	return true;
+}
+
+static void send_cand(struct pathset *ps, const struct out *o,
+		      struct pathset_action *out, uint64_t epoch)
+{
+	struct disco_message m = { .type = DISCO_CAND, .flags = o->flags };
+
+	m.instance = ps->instance;
+	m.generation = ps->self.generation;
+	m.ack = ps->peer_told ? ps->peer.generation : 0;
+	m.nat = ps->self.nat;
+	m.candidates = ps->self.list;
+	seal(ps, &m, &o->via, 0, epoch, out);
+}
+
+static bool send_relay_ping(struct pathset *ps, const struct out *o,
+			    struct pathset_action *out, uint64_t epoch, nsec_t now)
+{
+	struct relay_slot *r = &ps->relay[o->via.relay];
+	struct disco_message m = { .type = DISCO_PING };
+
+	if (!r->usable)
+		return false;
+	r->txid = m.txid = new_txid(ps);
+	r->sent = now;
+	m.generation = ps->self.generation;
+	seal(ps, &m, &o->via, 0, epoch, out);
+	return true;
+}
+
+static bool send_user_ping(struct pathset *ps, const struct out *o,
+			   struct pathset_action *out, uint64_t epoch, nsec_t now)
+{
+	struct user_ping *u = &ps->user[o->slot];
+	struct disco_message m = { .type = DISCO_PING };
+	struct pathset_source via = { .relayed = false };
+
+	if (!u->used || u->done)
+		return false;
+	u->sent = now;
+	u->txid = m.txid = new_txid(ps);
+	pathset_current(ps, &u->path);
+	switch (ps->use.best.kind) {
+	case PATH_NONE:
+		return false;
+	case PATH_RELAY:
+		via.relayed = true;
+		via.relay = ps->use.best.relay;
+		break;
+	case PATH_DIRECT:
+		via.socket = ps->use.best.socket;
+		via.from = ps->use.best.to;
+		break;
+	}
+	m.generation = ps->self.generation;
+	seal(ps, &m, &via, 0, epoch, out);
+	return true;
+}
+
+/* send_out() - one waiting message; false: it came to nothing */
+static bool send_out(struct pathset *ps, const struct out *o,
+		     struct pathset_action *out, uint64_t epoch, nsec_t now)
+{
+	struct disco_message m = { .plan = o->plan, .round = o->round };
+
+	switch (o->kind) {
+	case OUT_PONG:
+		m.type = DISCO_PONG;
+		m.txid = o->txid;
+		m.generation = ps->self.generation;
+		if (!o->via.relayed)
+			m.observed = o->via.from;
+		break;
+	case OUT_GO:
+		m.type = DISCO_GO;
+		break;
+	case OUT_OPENED:
+		m.type = DISCO_OPENED;
+		break;
+	case OUT_CAND:
+		send_cand(ps, o, out, epoch);
+		return true;
+	case OUT_OPENER:
+		return send_opener(ps, o, out, epoch, now);
+	case OUT_RELAY_PING:
+		return send_relay_ping(ps, o, out, epoch, now);
+	case OUT_USER_PING:
+		return send_user_ping(ps, o, out, epoch, now);
+	}
+	seal(ps, &m, &o->via, 0, epoch, out);
+	return true;
+}
+
+void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch,
+		  nsec_t now)
+{
+	tick(ps, now);
+	out->kind = PATHSET_IDLE;
+	out->n = 0;
+	while (ps->out_count > 0) {
+		struct out o = ps->out[ps->out_head];
+
+		ps->out_head = (ps->out_head + 1) % PATHSET_OUT;
+		ps->out_count--;
+		if (send_out(ps, &o, out, epoch, now))
+			return;
+	}
+	if (tell(ps, out))
+		return;
+	(void)ping_due(ps, out, epoch, now);
+}
+
+static nsec_t next_of_users(const struct pathset *ps)
+{
+	nsec_t t = NSEC_NEVER;
+
+	for (unsigned i = 0; i < PATHSET_USER_PINGS; i++) {
+		const struct user_ping *u = &ps->user[i];
+
+		if (u->used && !u->done && u->sent)
+			t = nsec_min(t, nsec_add(u->sent, USER_PATIENCE));
+	}
+	return t;
+}
+
+nsec_t pathset_next_expiry(const struct pathset *ps)
+{
+	nsec_t t = nsec_min(pathset_next_punch(ps), ps->cand_due);
+
+	t = nsec_min(nsec_min(t, ps->look), next_of_users(ps));
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
+		if (ps->relay[i].usable)
+			t = nsec_min(t, ps->relay[i].due);
+	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)
+		if (ps->path[i].used)
+			t = nsec_min(t, path_next(&ps->path[i]));
+	return ps->out_count > 0 ? 0 : t;
+}
