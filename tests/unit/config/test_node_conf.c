@@ -281,6 +281,24 @@ static void examples_are_taken(void **state)
 	}
 }
 
+/* aditd.conf(5) says what the table says. */
+static void manual_agrees(void **state)
+{
+	char *page, *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	assert_non_null(f);
+	node_conf_manual(f);
+	fclose(f);
+	assert_int_equal(file_read(getenv("ADIT_MANUAL"), 1 << 20, &page, &n),
+			 0);
+	assert_non_null(strstr(page, text));
+	free(page);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test(many_peers),
 		cmocka_unit_test(print_and_read),
 		cmocka_unit_test(examples_are_taken),
+		cmocka_unit_test(manual_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
