@@ -7,8 +7,8 @@
  */
 #include "config/node_conf.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -267,20 +267,37 @@ static int read_one(struct node_conf *c, const char *path, char why[static 512])
 	return err;
 }
 
+static int is_drop_in(const struct dirent *e)
+{
+	size_t n = strlen(e->d_name);
+
+	return e->d_name[0] != '.' && n > 5 &&
+	       !strcmp(e->d_name + n - 5, ".conf");
+}
+
+/* read_drop_ins() - every .conf of the folder FILE.d, by name; there may be no folder */
 static int read_drop_ins(struct node_conf *c, const char *path,
 			 char why[static 512])
 {
-	char pattern[PATH_MAX];
-	glob_t found = { 0 };
-	int err = 0;
+	char folder[PATH_MAX], file[PATH_MAX + 256];
+	struct dirent **entries;
+	int count, err = 0;
 
-	if ((size_t)snprintf(pattern, sizeof(pattern), "%s.d/*.conf", path) >=
-	    sizeof(pattern))
+	if (strlen(path) + 3 > sizeof(folder))
 		return 0; /* such a folder cannot exist */
-	if (glob(pattern, 0, NULL, &found) == 0)
-		for (size_t i = 0; !err && i < found.gl_pathc; i++)
-			err = read_one(c, found.gl_pathv[i], why);
-	globfree(&found);
+	snprintf(folder, sizeof(folder), "%s.d", path);
+	count = scandir(folder, &entries, is_drop_in, alphasort);
+	if (count < 0)
+		return errno == ENOENT || errno == ENOTDIR ?
+			       0 : refuse_file(folder, -errno, why);
+	for (int i = 0; i < count; i++) {
+		snprintf(file, sizeof(file), "%s/%s", folder,
+			 entries[i]->d_name);
+		free(entries[i]);
+		if (!err)
+			err = read_one(c, file, why);
+	}
+	free(entries);
 	return err;
 }
 

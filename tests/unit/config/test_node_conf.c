@@ -25,8 +25,8 @@ static int set_up(void **state)
 	(void)state;
 	if (!mkdtemp(folder))
 		return -1;
-	snprintf(path, sizeof(path), "%s/a.conf", folder);
-	snprintf(drop_folder, sizeof(drop_folder), "%s/a.conf.d", folder);
+	snprintf(path, sizeof(path), "%s/[a].conf", folder);
+	snprintf(drop_folder, sizeof(drop_folder), "%s/[a].conf.d", folder);
 	snprintf(drop_in, sizeof(drop_in), "%s/10.conf", drop_folder);
 	return mkdir(drop_folder, 0700);
 }
@@ -152,7 +152,7 @@ static void drop_ins_win(void **state)
 	node_conf_done(&c);
 	put(drop_in, "\nMTU = x\n", 0644);
 	assert_int_equal(read_text(&c, ""), -EINVAL);
-	assert_non_null(strstr(why, "a.conf.d/10.conf:2: "));
+	assert_non_null(strstr(why, "[a].conf.d/10.conf:2: "));
 	node_conf_done(&c);
 	unlink(drop_in);
 }
@@ -165,7 +165,7 @@ static void secrets_are_private(void **state)
 	put(path, "\nPrivateKey = " KEY_A "\n", 0640);
 	node_conf_defaults(&c);
 	assert_int_equal(node_conf_read(&c, path, false, why), -EPERM);
-	assert_non_null(strstr(why, "a.conf:2: "));
+	assert_non_null(strstr(why, "[a].conf:2: "));
 	assert_non_null(strstr(why, "chmod 600 "));
 	assert_false(c.have_private);
 	assert_null(strstr(why, "yAnz"));
@@ -183,7 +183,7 @@ static void missing_files(void **state)
 	node_conf_defaults(&c);
 	assert_int_equal(node_conf_read(&c, path, true, why), 0);
 	assert_int_equal(node_conf_read(&c, path, false, why), -ENOENT);
-	assert_non_null(strstr(why, "a.conf"));
+	assert_non_null(strstr(why, "[a].conf"));
 	assert_int_equal(node_conf_read(&c, folder, true, why), -EINVAL);
 	assert_string_equal(c.tun, "adit0");
 	assert_int_equal(c.mtu, 1400);
@@ -281,6 +281,24 @@ static void examples_are_taken(void **state)
 	}
 }
 
+/* aditd.conf(5) says what the table says. */
+static void manual_agrees(void **state)
+{
+	char *page, *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	(void)state;
+	assert_non_null(f);
+	node_conf_manual(f);
+	fclose(f);
+	assert_int_equal(file_read(getenv("ADIT_MANUAL"), 1 << 20, &page, &n),
+			 0);
+	assert_non_null(strstr(page, text));
+	free(page);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -293,6 +311,7 @@ int main(void)
 		cmocka_unit_test(many_peers),
 		cmocka_unit_test(print_and_read),
 		cmocka_unit_test(examples_are_taken),
+		cmocka_unit_test(manual_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
