@@ -163,7 +163,7 @@ lab_pids() {
 			ip netns pids "$n"
 		done
 		while read -r p n; do
-			[ "$(stat -c %Y-%i "/proc/$p" 2>/dev/null)" = "$n" ] && echo "$p"
+			[ -n "$n" ] && [ "$(born "$p")" = "$n" ] && echo "$p"
 		done <"$LAB/pids"
 	} 2>/dev/null | sort -un
 }
@@ -187,8 +187,10 @@ spawn() {
 	pid=$!
 	disown $pid
 	echo $pid >"$LAB/$host/$name.pid"
-	echo "$pid $(stat -c %Y-%i /proc/$pid 2>/dev/null)" >>"$LAB/pids"
+	echo "$pid $(born $pid)" >>"$LAB/pids"
 }
+# born PID - its start time: a number given out again is not our process
+born() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 pid_of() { cat "$LAB/$1/$2.pid" 2>/dev/null; }
 alive() { kill -0 "$(pid_of "$1" "$2")" 2>/dev/null; }
 gone() { ! alive "$1" "$2"; }
