@@ -428,21 +428,31 @@ path_is() { [ "$(path_kind "$1")" = "$2" ]; }
 paths_are() { path_is a "$1" && path_is b "$1"; }
 pings() { ns "$1" ping -q -n -c 1 -W 1 "$(overlay_of "${OTHER[$1]}")" >/dev/null 2>&1; }
 
-# until_answer HOST SECONDS - pings every 20 ms until the first answer; prints the
-# milliseconds, from now, at which it came. The kernel's ping, one process.
-until_answer() {
-	local start line at
-	start=$(now_ms)
-	while read -r line; do
-		case $line in
-		*"bytes from"*)
-			at=${line#[}
-			at=${at%%]*}
-			awk "BEGIN { printf \"%d\n\", $at * 1000 - $start }"
-			return 0
-			;;
-		esac
-	done < <(ns "$1" timeout "$2" ping -D -n -i 0.02 -W 1 "$(overlay_of "${OTHER[$1]}")" 2>/dev/null |
+# first_answer HOST SECONDS - pings every 20 ms; prints the time, as now_ms, of the first
+# answer. One ping process, its own timestamps.
+first_answer() {
+	local line
+	line=$(ns "$1" timeout "$2" ping -D -n -i 0.02 -W 1 "$(overlay_of "${OTHER[$1]}")" 2>/dev/null |
 		grep --line-buffered -m 1 'bytes from')
-	return 1
+	[[ $line =~ ^\[([0-9]+)\.([0-9]{3}) ]] && echo "${BASH_REMATCH[1]}${BASH_REMATCH[2]}"
+}
+
+# probe_start HOST SECONDS [GAP_MS] - 1,000 packets a second to the other node, in the
+# background; probe_field HOST NAME reads the summary once probe_wait HOST returned.
+probe_start() {
+	local probe other=${OTHER[$1]}
+	probe=$(tool gapprobe)
+	alive "$other" echo || spawn "$other" echo "$probe" -l 7777
+	: >"$LAB/$1/probe.log"
+	spawn "$1" probe "$probe" -r 1000 -t "$2" -g "${3:-50}" "$(overlay_of "$other")" 7777
+}
+# probe_wait HOST [now] - to its end, or end it now
+probe_wait() {
+	[ "${2:-}" != now ] || kill -INT "$(pid_of "$1" probe)"
+	wait_for 120 gone "$1" probe
+	sed "s/^/probe from $1: /" "$LAB/$1/probe.log"
+}
+probe_field() {
+	awk -v f="$2" '$1 == "sent" { for (i = 1; i < NF; i += 2) if ($i == f) print $(i + 1) }' \
+		"$LAB/$1/probe.log"
 }
