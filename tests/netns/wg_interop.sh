@@ -3,7 +3,7 @@
 #
 # wg_interop.sh - aditd against the distribution's wireguard-go, both roles, psk, roaming
 #
-# SLOW=1 adds the rekey after 120 s. A case per run of both programs.
+# REKEY=1 adds the rekey after 120 s (wg_rekey.sh). A case per run of both programs.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/workloads.sh"
 
@@ -122,11 +122,7 @@ both_stop
 wg_initiates yes
 roaming
 check "tunnel works before the rekey" wait_for 5 from_adit
-if [ -n "${SLOW:-}" ]; then
-	rekey
-else
-	say "left out without SLOW=1: rekey after 120 s"
-fi
+[ -z "${REKEY:-}" ] || rekey
 both_stop
 wrong_psk
 finish
