@@ -63,8 +63,10 @@ pg_serve() {
 pg_query() { ns "$1" env PGCONNECT_TIMEOUT=10 psql -qAt -U postgres -h "$2" -c "$3" postgres; }
 # pg_bench HOST ADDRESS SECONDS - prints "tps = ..." and the latency line
 pg_bench() {
-	ns "$1" pgbench -q -i -s 1 -U postgres -h "$2" postgres >"$LAB/$1/pgbench-init.log" 2>&1 &&
-		ns "$1" pgbench -n -c 4 -j 2 -T "$3" -U postgres -h "$2" postgres 2>&1
+	local limit=(env PGCONNECT_TIMEOUT=10 timeout $(($3 + 30)))
+	ns "$1" "${limit[@]}" pgbench -q -i -s 1 -U postgres -h "$2" postgres \
+		>"$LAB/$1/pgbench-init.log" 2>&1 &&
+		ns "$1" "${limit[@]}" pgbench -n -c 4 -j 2 -T "$3" -U postgres -h "$2" postgres 2>&1
 }
 
 # --- gRPC, HTTP, iperf3 ---------------------------------------------------------------
@@ -81,11 +83,11 @@ http_serve() {
 	spawn "$1" http /usr/bin/python3 -m http.server --bind "$2" --directory "$LAB/$1/www" 8080
 	wait_for 10 listens "$1" 8080
 }
-# http_get HOST ADDRESS FILE - prints "200 SIZE octets, SPEED Mbit/s"
+# http_get HOST ADDRESS FILE - prints "200 N MB, SPEED Mbit/s"
 http_get() {
 	ns "$1" curl -sS --noproxy '*' --max-time 60 -o "$3" \
 		-w '%{http_code} %{size_download} %{speed_download}\n' "http://$2:8080/file" |
-		awk '{ printf "%s %d octets, %.0f Mbit/s\n", $1, $2, $3 * 8 / 1e6 }'
+		awk '{ printf "%s %.0f MB, %.0f Mbit/s\n", $1, $2 / 1e6, $3 * 8 / 1e6 }'
 }
 
 iperf_serve() {
