@@ -87,6 +87,8 @@ roaming() {
 	check "the other host moves" move b 11.2.0.9
 	check "wg from another address reaches adit" wait_for 5 from_wg
 	check "adit answers to the new address" from_adit 5
+	nat_set b open
+	check "wg moves back" wait_for 5 from_wg
 	check "adit's host moves" move a 11.1.0.9
 	check "adit from another address reaches wg" wait_for 5 from_adit
 	check "wg follows to the new address" endpoint_is 11.1.0.9:24100
