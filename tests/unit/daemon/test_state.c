@@ -81,7 +81,7 @@ static void damage_is_refused(void **state)
 static void peers_are_remembered(void **state)
 {
 	struct state s;
-	struct state_peer in[2] = { { .active = true }, { 0 } }, *out;
+	struct state_peer in[2], *out;
 	unsigned n;
 
 	(void)state;
@@ -89,6 +89,8 @@ static void peers_are_remembered(void **state)
 	assert_int_equal(state_load_peers(&s, &out, &n), 0);
 	assert_int_equal(n, 0);
 	free(out);
+	memset(in, 0, sizeof(in));
+	in[0].active = true;
 	memset(in[0].key.b, 1, 32);
 	memset(in[1].key.b, 2, 32);
 	memset(in[0].seen, 3, 12);

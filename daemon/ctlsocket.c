@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ctlsocket.c - the control socket's server side: lines in, commands out of a table
+ *
+ * Answers go into a large socket buffer without waiting; a client that does not read
+ * them is cut off rather than waited for.
+ */
+#include "daemon/ctlsocket.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "daemon/ctl.h"
+#include "daemon/network.h"
+#include "daemon/peer.h"
+#include "daemon/pinger.h"
+#include "daemon/status.h"
+
+enum {
+	CLIENTS_MAX = 32,
+	ANSWER_BUFFER = 8 << 20, /* octets of unread answers */
+};
+
+#define JOIN_PATIENCE SEC(20)
+
+struct client {
+	struct loop_watch watch;
+	struct node *node;
+	int fd; /* -1: free */
+	unsigned number; /* grows; 0: none */
+	bool may_change; /* root or our own user */
+	size_t got;
+	char line[CTL_LINE_MAX];
+};
+
+struct ctl {
+	struct loop_watch watch; /* listening socket */
+	struct node *node;
+	int fd;
+	unsigned next_number;
+	struct client *clients[CLIENTS_MAX];
+	unsigned joiner; /* client that waits for a join; 0: none */
+	bool join_wait; /* until a relay is there, too */
+	struct loop_timer join_timer;
+	char join_why[256]; /* last trouble on the way */
+	unsigned leaver; /* client that waits for a leave */
+	bool left_ok;
+	struct loop_timer left_timer; /* the rest of a leave, outside its callback */
+};
+
+/* ---- answers ---- */
+
+static struct client *client_by_number(struct node *n, unsigned number)
+{
+	for (unsigned i = 0; n->ctl && number && i < CLIENTS_MAX; i++)
+		if (n->ctl->clients[i] && n->ctl->clients[i]->number == number)
+			return n->ctl->clients[i];
+	return NULL;
+}
+
+static void drop_client(struct client *c)
+{
+	struct ctl *ctl = c->node->ctl;
+
+	pinger_forget_client(c->node, c->number);
+	loop_watch_del(&c->watch);
+	close(c->fd);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (ctl->clients[i] == c)
+			ctl->clients[i] = NULL;
+	free(c);
+}
+
+static void send_line(struct node *n, unsigned number, json_t *o)
+{
+	struct client *c = client_by_number(n, number);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	struct iovec iov[2];
+	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	json_decref(o);
+	if (!c || !text) {
+		free(text);
+		return;
+	}
+	iov[0] = (struct iovec){ text, strlen(text) };
+	iov[1] = (struct iovec){ (char[]){ '\n' }, 1 };
+	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) <
+	    (ssize_t)strlen(text) + 1)
+		shutdown(c->fd, SHUT_RDWR); /* its watch then drops it */
+	free(text);
+}
+
+void ctl_answer(struct node *n, unsigned client, json_t *result)
+{
+	send_line(n, client,
+		  json_pack("{s:b,s:o}", "ok", 1, "result", result));
+}
+
+void ctl_refuse(struct node *n, unsigned client, const char *why)
+{
+	send_line(n, client, json_pack("{s:b,s:s}", "ok", 0, "error", why));
+}
+
+/* refuse_unjoined() - for what only a member can do; adit then exits with 5 */
+static void refuse_unjoined(struct node *n, unsigned client, const char *why)
+{
+	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
+				       "code", "needs-join"));
+}
+
+void ctl_event(struct node *n, unsigned client, json_t *event)
+{
+	send_line(n, client, json_pack("{s:o}", "event", event));
+}
+
+/* ---- join ---- */
+
+static void end_join(struct node *n, const char *why)
+{
+	struct ctl *ctl = n->ctl;
+	unsigned client = ctl->joiner;
+
+	ctl->joiner = 0;
+	loop_timer_at(&ctl->join_timer, NSEC_NEVER);
+	if (why)
+		ctl_refuse(n, client, why);
+	else
+		ctl_answer(n, client, status_self(n));
+}
+
+static bool have_relay(const struct node *n)
+{
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		if (n->relays[i].status.registered)
+			return true;
+	return n->netmap.relay_count == 0;
+}
+
+void ctl_join_progress(struct node *n, const char *why)
+{
+	if (!n->ctl || !n->ctl->joiner)
+		return;
+	if (why)
+		snprintf(n->ctl->join_why, sizeof(n->ctl->join_why), "%s", why);
+}
+
+void ctl_join_refused(struct node *n, const char *why)
+{
+	if (n->ctl && n->ctl->joiner)
+		end_join(n, why);
+}
+
+void ctl_join_done(struct node *n)
+{
+	if (!n->ctl || !n->ctl->joiner || !n->state.enrolled)
+		return;
+	if (n->ctl->join_wait && !have_relay(n))
+		loop_timer_at(&n->ctl->join_timer, time_now() + MSEC(50));
+	else
+		end_join(n, NULL);
+}
+
+static void give_up_join(struct node *n)
+{
+	char why[800];
+
+	network_stop(n);
+	n->state.joining = false;
+	snprintf(why, sizeof(why), "no success at %.256s within 20 s (%.200s); "
+		 "check that the server runs and can be reached, then use the "
+		 "invite again", n->state.coord.url,
+		 n->ctl->join_why[0] ? n->ctl->join_why : "no answer");
+	invite_wipe(&n->state.coord);
+	if (state_save(&n->state) < 0)
+		log_error("node.json cannot be written");
+	end_join(n, why);
+}
+
+static nsec_t join_started;
+
+static void on_join_timer(struct loop_timer *t, nsec_t now)
+{
+	struct node *n = container_of(t, struct ctl, join_timer)->node;
+
+	if (n->state.enrolled && n->netmap.version) {
+		if (have_relay(n) || nsec_since(join_started, now) > SEC(5))
+			end_join(n, NULL);
+		else
+			loop_timer_at(t, now + MSEC(50));
+		return;
+	}
+	if (nsec_since(join_started, now) >= JOIN_PATIENCE)
+		give_up_join(n);
+	else
+		loop_timer_at(t, join_started + JOIN_PATIENCE);
+}
+
+static void do_join(struct node *n, struct client *c, const json_t *o)
+{
+	const char *invite = json_string_value(json_object_get(o, "invite"));
+	const char *host = json_string_value(json_object_get(o, "hostname"));
+	char why[512];
+
+	if (!invite) {
+		ctl_refuse(n, c->number, "join needs an invite");
+		return;
+	}
+	if (n->ctl->joiner) {
+		ctl_refuse(n, c->number, "a join is under way already");
+		return;
+	}
+	if (!n->up && node_up(n, why) < 0) {
+		ctl_refuse(n, c->number, why);
+		return;
+	}
+	n->ctl->joiner = c->number;
+	n->ctl->join_wait = json_is_true(json_object_get(o, "wait"));
+	n->ctl->join_why[0] = 0;
+	join_started = time_now();
+	if (network_join(n, invite, host, why) < 0) {
+		end_join(n, why);
+		return;
+	}
+	loop_timer_at(&n->ctl->join_timer, join_started + JOIN_PATIENCE);
+}
+
+/* ---- the other commands ---- */
+
+static void do_status(struct node *n, struct client *c, const json_t *o)
+{
+	ctl_answer(n, c->number, status_json(n));
+}
+
+static void do_version(struct node *n, struct client *c, const json_t *o)
+{
+	ctl_answer(n, c->number, json_pack("{s:i,s:s}", "version", 1, "aditd",
+					   ADIT_VERSION));
+}
+
+static void do_netcheck(struct node *n, struct client *c, const json_t *o)
+{
+	if (!n->up)
+		ctl_refuse(n, c->number, "adit is down; run adit up first");
+	else
+		ctl_answer(n, c->number, status_netcheck(n));
+}
+
+static void do_up(struct node *n, struct client *c, const json_t *o)
+{
+	char why[512];
+
+	if (!n->state.enrolled && !n->conf.peer_count) {
+		refuse_unjoined(n, c->number, "this node is in no network yet; "
+				"run adit join with an invite");
+		return;
+	}
+	if (!n->up && node_up(n, why) < 0) {
+		ctl_refuse(n, c->number, why);
+		return;
+	}
+	n->state.down = false;
+	if (state_save(&n->state) < 0)
+		log_warn("node.json cannot be written; up does not last over a "
+			 "restart");
+	ctl_answer(n, c->number, json_object());
+}
+
+static void do_down(struct node *n, struct client *c, const json_t *o)
+{
+	if (n->up)
+		node_down(n);
+	n->state.down = true;
+	if (state_save(&n->state) < 0)
+		log_warn("node.json cannot be written; down does not last over "
+			 "a restart");
+	ctl_answer(n, c->number, json_object());
+}
+
+static void on_left(struct node *n, bool ok)
+{
+	n->ctl->left_ok = ok;
+	loop_timer_at(&n->ctl->left_timer, time_now());
+}
+
+static void on_left_timer(struct loop_timer *t, nsec_t now)
+{
+	struct node *n = container_of(t, struct ctl, left_timer)->node;
+	unsigned client = n->ctl->leaver;
+	bool ok = n->ctl->left_ok;
+	char path[PATH_MAX];
+
+	n->ctl->leaver = 0;
+	node_down(n);
+	n->state.enrolled = n->state.joining = false;
+	memset(&n->state.coord, 0, sizeof(n->state.coord));
+	netmap_done(&n->netmap);
+	netmap_init(&n->netmap);
+	unlink(state_path(&n->state, "netmap.json", path));
+	unlink(state_path(&n->state, "paths.json", path));
+	if (state_save(&n->state) < 0)
+		log_error("node.json cannot be written");
+	if (ok)
+		ctl_answer(n, client, json_object());
+	else
+		ctl_refuse(n, client, "left here, but the server could not be "
+			   "told; remove this node there: adit-coord remove");
+}
+
+static void do_leave(struct node *n, struct client *c, const json_t *o)
+{
+	if (!n->state.enrolled) {
+		refuse_unjoined(n, c->number, "this node is in no network");
+		return;
+	}
+	n->ctl->leaver = c->number;
+	network_leave(n, on_left);
+}
+
+static struct peer *named_peer(struct node *n, struct client *c, const json_t *o)
+{
+	const char *text = json_string_value(json_object_get(o, "peer"));
+	struct peer *p = text && n->up ? peers_by_text(n, text) : NULL;
+	char why[300];
+
+	if (p)
+		return p;
+	if (!n->up)
+		snprintf(why, sizeof(why), "adit is down; run adit up first");
+	else
+		snprintf(why, sizeof(why), "no peer is called %.64s; adit "
+			 "status lists them", text ? text : "so");
+	ctl_refuse(n, c->number, why);
+	return NULL;
+}
+
+static void do_why(struct node *n, struct client *c, const json_t *o)
+{
+	struct peer *p = named_peer(n, c, o);
+
+	if (p)
+		ctl_answer(n, c->number, status_why(n, p));
+}
+
+static void do_ping(struct node *n, struct client *c, const json_t *o)
+{
+	struct peer *p = named_peer(n, c, o);
+	json_int_t count = json_integer_value(json_object_get(o, "count"));
+
+	if (!p)
+		return;
+	if (!p->paths) {
+		ctl_refuse(n, c->number, "this is a stock WireGuard peer; use "
+			   "ping with its address");
+		return;
+	}
+	if (count < 1 || count > 1000000)
+		count = 4;
+	pinger_start(n, p, c->number, (unsigned)count,
+		     json_is_true(json_object_get(o, "until_direct")));
+}
+
+static const struct {
+	const char *name;
+	bool changes;
+	void (*run)(struct node *n, struct client *c, const json_t *o);
+} commands[] = {
+	{ "status", false, do_status },	  { "version", false, do_version },
+	{ "netcheck", true, do_netcheck }, { "join", true, do_join },
+	{ "up", true, do_up },		  { "down", true, do_down },
+	{ "leave", true, do_leave },	  { "why", true, do_why },
+	{ "ping", true, do_ping },
+};
+
+static void take_request(struct node *n, struct client *c, const json_t *o)
+{
+	const char *cmd = json_string_value(json_object_get(o, "cmd"));
+
+	for (size_t i = 0; cmd && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(cmd, commands[i].name))
+			continue;
+		if (commands[i].changes && !c->may_change)
+			ctl_refuse(n, c->number, "only root may do this; others "
+				   "may read status and version");
+		else
+			commands[i].run(n, c, o);
+		return;
+	}
+	ctl_refuse(n, c->number, "unknown command");
+}
+
+static void take_line(struct node *n, struct client *c, size_t length)
+{
+	json_t *o = json_loadb(c->line, length, JSON_REJECT_DUPLICATES, NULL);
+	unsigned number = c->number;
+
+	if (json_is_object(o))
+		take_request(n, c, o);
+	else
+		ctl_refuse(n, number, "a request is one JSON object on a line");
+	json_decref(o);
+}
+
+/* take_lines() - whole lines in the buffer; false: the client is gone */
+static bool take_lines(struct node *n, struct client *c)
+{
+	unsigned number = c->number;
+	char *end;
+
+	while ((end = memchr(c->line, '\n', c->got))) {
+		size_t length = (size_t)(end - c->line);
+
+		take_line(n, c, length);
+		if (!client_by_number(n, number))
+			return false;
+		c->got -= length + 1;
+		memmove(c->line, end + 1, c->got);
+	}
+	return true;
+}
+
+static void on_readable(struct loop_watch *w, nsec_t now)
+{
+	struct client *c = container_of(w, struct client, watch);
+	ssize_t got = recv(c->fd, c->line + c->got, sizeof(c->line) - c->got,
+			   MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		drop_client(c);
+		return;
+	}
+	c->got += (size_t)got;
+	if (!take_lines(c->node, c))
+		return;
+	if (c->got == sizeof(c->line))
+		drop_client(c);
+}
+
+static bool may_change(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+	       (cred.uid == 0 || cred.uid == geteuid());
+}
+
+static void add_client(struct ctl *ctl, int fd, unsigned place)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	int octets = ANSWER_BUFFER;
+
+	if (!c) {
+		close(fd);
+		return;
+	}
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets,
+		       sizeof(octets)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
+	c->node = ctl->node;
+	c->fd = fd;
+	c->number = ++ctl->next_number;
+	c->may_change = may_change(fd);
+	ctl->clients[place] = c;
+	if (loop_watch_add(&ctl->node->loop, &c->watch, fd, on_readable) < 0)
+		drop_client(c);
+}
+
+static void on_connect(struct loop_watch *w, nsec_t now)
+{
+	struct ctl *ctl = container_of(w, struct ctl, watch);
+	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (!ctl->clients[i]) {
+			add_client(ctl, fd, i);
+			return;
+		}
+	close(fd);
+}
+
+/* ---- the socket ---- */
+
+static int make_folder(const char *socket_path)
+{
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+
+	snprintf(dir, sizeof(dir), "%s", socket_path);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = 0;
+	return file_make_dir(dir, 0755);
+}
+
+static bool answers(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool yes = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
+
+	close(fd);
+	return yes;
+}
+
+static int listen_on(const char *path, char why[static 512])
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd, err = make_folder(path);
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (!err && answers(&a)) {
+		snprintf(why, 512, "another aditd answers at %.108s; give this "
+			 "one its own --socket, --state and --tun", path);
+		return -EADDRINUSE;
+	}
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (err || fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    chmod(path, 0666) < 0 || listen(fd, 16) < 0) {
+		err = err ? err : -errno;
+		snprintf(why, 512, "cannot listen at %.108s: %s; choose another "
+			 "place with --socket", path, strerror(-err));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int ctl_open(struct node *n, char why[static 512])
+{
+	struct ctl *ctl = calloc(1, sizeof(*ctl));
+	int fd;
+
+	if (!ctl)
+		return -ENOMEM;
+	fd = listen_on(n->conf.socket, why);
+	if (fd < 0) {
+		free(ctl);
+		return fd;
+	}
+	ctl->node = n;
+	ctl->fd = fd;
+	n->ctl = ctl;
+	if (loop_timer_init(&n->loop, &ctl->join_timer, on_join_timer) < 0 ||
+	    loop_timer_init(&n->loop, &ctl->left_timer, on_left_timer) < 0 ||
+	    loop_watch_add(&n->loop, &ctl->watch, fd, on_connect) < 0) {
+		snprintf(why, 512, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void ctl_close(struct node *n)
+{
+	struct ctl *ctl = n->ctl;
+
+	if (!ctl)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (ctl->clients[i])
+			drop_client(ctl->clients[i]);
+	loop_watch_del(&ctl->watch);
+	loop_timer_done(&ctl->join_timer);
+	loop_timer_done(&ctl->left_timer);
+	close(ctl->fd);
+	unlink(n->conf.socket);
+	free(ctl);
+	n->ctl = NULL;
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * discovery.c - our own side of path discovery: candidates, NAT, ports, epochs
+ */
+#include "daemon/discovery.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/peer.h"
+#include "daemon/relays.h"
+
+#define STUN_FRESH SEC(10) /* a younger reflexive address is not asked again */
+#define PORT_GAP   SEC(2) /* between two fresh ports */
+
+enum {
+	FIRST_EXTRA_PORT = 2, /* behind the two main ones */
+};
+
+static uint64_t current_epoch(const struct node *n)
+{
+	int64_t s = (int64_t)(time_wall() / SEC(1)) + n->clock_offset_s;
+
+	return (uint64_t)s / NODE_EPOCH_S;
+}
+
+/* ---- STUN ---- */
+
+static void tell_hosts(struct node *n, unsigned port, nsec_t now)
+{
+	struct ipaddr ips[ARRAY_SIZE(n->hosts)];
+	uint16_t p6 = port == 0 && n->ports[1].open ? n->ports[1].udp[0].port : 0;
+
+	for (unsigned i = 0; i < n->host_count; i++)
+		ips[i] = n->hosts[i].ip;
+	natcheck_set_local(n->check[port], ips, n->host_count,
+			   n->ports[port].udp[0].port, p6, now);
+}
+
+static void set_servers_of(struct node *n, unsigned port, nsec_t now)
+{
+	struct endpoint s[NATCHECK_SERVERS_MAX];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n->netmap.relay_count; i++)
+		for (unsigned f = 0; f < 2; f++) {
+			struct endpoint e = n->netmap.relays[i].at[f];
+
+			if (endpoint_is_zero(&e) || (port && f))
+				continue;
+			if (count + 2 > NATCHECK_SERVERS_MAX)
+				break;
+			s[count++] = e;
+			e.port++;
+			s[count++] = e;
+		}
+	natcheck_set_servers(n->check[port], s, count, now);
+}
+
+void discovery_servers(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
+		if (n->check[i]) {
+			set_servers_of(n, i, now);
+			natcheck_start(n->check[i], i == 0, now);
+		}
+	discovery_run(n, now);
+}
+
+static int start_check(struct node *n, unsigned port, nsec_t now)
+{
+	n->check[port] = natcheck_new(rand_u64());
+	if (!n->check[port])
+		return -ENOMEM;
+	tell_hosts(n, port, now);
+	set_servers_of(n, port, now);
+	natcheck_start(n->check[port], port == 0, now);
+	return 0;
+}
+
+void discovery_refresh(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++) {
+		bool changed;
+		nsec_t at;
+
+		if (!n->check[i] || natcheck_running(n->check[i]))
+			continue;
+		at = natcheck_report(n->check[i], &changed)->measured;
+		if (changed)
+			discovery_local_changed(n, now);
+		if (!at || nsec_since(at, now) > STUN_FRESH)
+			natcheck_start(n->check[i], false, now);
+	}
+	node_schedule(n);
+}
+
+enum drop discovery_stun(struct node *n, const uint8_t *m, size_t octets,
+			 const struct pathset_source *src, nsec_t now)
+{
+	unsigned port = src->socket == 1 ? 0 : src->socket;
+	enum drop d;
+
+	if (!n->check[port])
+		return DROP_STUN_UNEXPECTED;
+	d = natcheck_input(n->check[port], m, octets, &src->from, now);
+	discovery_run(n, now);
+	return d;
+}
+
+/* ---- candidates ---- */
+
+static void add(struct candidate_list *l, const struct endpoint *at,
+		enum candidate_kind kind, bool attested)
+{
+	struct candidate c = { .at = *at, .kind = kind, .attested = attested };
+
+	candidate_add(l, &c);
+}
+
+static void add_hosts(struct node *n, struct candidate_list *l)
+{
+	for (unsigned i = 0; i < n->host_count; i++) {
+		const struct host_address *h = &n->hosts[i];
+		bool v4 = ipaddr_is_v4(&h->ip);
+		bool global = ipaddr_class(&h->ip) == ADDR_CLASS_GLOBAL;
+		struct endpoint e = { .ip = h->ip,
+				      .port = n->ports[v4 ? 0 : 1].udp[0].port };
+
+		if (h->tunnel || h->bridge_of_containers || h->deprecated ||
+		    !e.port ||
+		    ipaddr_class(&h->ip) == ADDR_CLASS_LINK_LOCAL)
+			continue;
+		if (v4)
+			add(l, &e, global ? CANDIDATE_PUBLIC : CANDIDATE_LAN,
+			    false);
+		else
+			add(l, &e, global ? CANDIDATE_V6 : CANDIDATE_LAN, false);
+	}
+}
+
+static bool is_host(const struct node *n, const struct ipaddr *ip)
+{
+	for (unsigned i = 0; i < n->host_count; i++)
+		if (ipaddr_eq(&n->hosts[i].ip, ip))
+			return true;
+	return false;
+}
+
+static void add_reflexive(struct node *n, struct candidate_list *l,
+			  const struct endpoint *e)
+{
+	if (!endpoint_is_zero(e) && !is_host(n, &e->ip))
+		add(l, e, CANDIDATE_REFLEXIVE, true);
+}
+
+static void add_reflexives(struct node *n, struct candidate_list *l)
+{
+	for (int i = WORKER_PORTS_MAX - 1; i >= 0; i--) {
+		const struct natcheck_report *r;
+		bool changed;
+
+		if (!n->check[i])
+			continue;
+		r = natcheck_report(n->check[i], &changed);
+		add_reflexive(n, l, &r->reflexive);
+		add_reflexive(n, l, &r->reflexive6);
+		if (i == 0)
+			n->nat = r->profile;
+	}
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		if (n->relays[i].status.registered)
+			for (unsigned f = 0; f < 2; f++)
+				add_reflexive(n, l,
+					      &n->relays[i].status.observed[f]);
+}
+
+static void publish(struct node *n)
+{
+	uint16_t rtt[NETMAP_RELAYS_MAX] = { 0 };
+
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		if (n->relays[i].status.registered) {
+			nsec_t ms = n->relays[i].status.rtt / MSEC(1) + 1;
+
+			rtt[i] = (uint16_t)(ms > 9999 ? 9999 : ms);
+		}
+	if (n->coord)
+		coord_client_publish(n->coord, &n->local, n->generation, rtt);
+}
+
+void discovery_tell(struct node *n, struct peer *p, nsec_t now)
+{
+	bool v6[WORKER_PORTS_MAX] = { [1] = true };
+	unsigned count = 2;
+
+	for (unsigned i = 2; i < WORKER_PORTS_MAX; i++)
+		if (atomic_load(&n->ports[i].open))
+			count = i + 1;
+	pathset_set_sockets(p->paths, v6, count, now);
+	pathset_set_local(p->paths, &n->local, &n->nat, n->generation, now);
+}
+
+static bool same_list(const struct candidate_list *a,
+		      const struct candidate_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->c[i].kind != b->c[i].kind ||
+		    !endpoint_eq(&a->c[i].at, &b->c[i].at))
+			return false;
+	return true;
+}
+
+void discovery_local_changed(struct node *n, nsec_t now)
+{
+	struct candidate_list l = { .count = 0 };
+	struct nat_profile nat = n->nat;
+	uint32_t wall = (uint32_t)(time_wall() / SEC(1));
+
+	add_hosts(n, &l);
+	add_reflexives(n, &l);
+	publish(n);
+	if (same_list(&l, &n->local) &&
+	    !memcmp(&nat, &n->nat, sizeof(nat)))
+		return;
+	n->local = l;
+	n->generation = n->generation >= wall ? n->generation + 1 : wall;
+	publish(n);
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths) {
+			discovery_tell(n, n->peers[i], now);
+			peer_run(n, n->peers[i], now);
+		}
+}
+
+/* ---- ports ---- */
+
+void discovery_fresh_port(struct node *n, nsec_t now)
+{
+	struct udp_params p = { .gro = true, .mark = n->conf.mark,
+				.buffer_octets = 4 << 20 };
+	unsigned slot = n->next_port;
+	struct port *port = &n->ports[slot];
+
+	if (n->port_opened && nsec_since(n->port_opened, now) < PORT_GAP)
+		return;
+	n->port_opened = now;
+	n->next_port = slot + 1 < WORKER_PORTS_MAX ? slot + 1 : FIRST_EXTRA_PORT;
+	if (atomic_load(&port->open)) {
+		worker_unwatch_port(&n->workers[0], slot);
+		atomic_store(&port->open, false);
+		udp_close(&port->udp[0]);
+		natcheck_free(n->check[slot]);
+		n->check[slot] = NULL;
+	}
+	if (udp_open(&port->udp[0], &p) < 0)
+		return;
+	atomic_store(&port->open, true);
+	if (worker_watch_port(&n->workers[0], slot) < 0 ||
+	    start_check(n, slot, now) < 0)
+		log_warn("port %u: cannot be watched", port->udp[0].port);
+	log_debug("port %u opened for a fresh try", port->udp[0].port);
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths)
+			discovery_tell(n, n->peers[i], now);
+	node_schedule(n);
+}
+
+/* ---- the host's network ---- */
+
+static void read_hosts(struct node *n)
+{
+	int got = netconf_host_addresses(n->device.index, n->hosts,
+					 ARRAY_SIZE(n->hosts));
+
+	n->host_count = got > 0 ? (unsigned)got : 0;
+}
+
+void discovery_network_changed(struct node *n, nsec_t now)
+{
+	struct host_address before[ARRAY_SIZE(n->hosts)];
+	unsigned count = n->host_count;
+
+	memcpy(before, n->hosts, sizeof(before));
+	read_hosts(n);
+	if (count == n->host_count &&
+	    !memcmp(before, n->hosts, count * sizeof(before[0])))
+		return;
+	log_info("network changed: %u addresses", n->host_count);
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
+		if (n->check[i]) {
+			tell_hosts(n, i, now);
+			natcheck_start(n->check[i], i == 0, now);
+		}
+	relays_network_changed(n, now);
+	if (n->coord)
+		coord_client_network_changed(n->coord);
+	discovery_local_changed(n, now);
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths) {
+			pathset_network_changed(n->peers[i]->paths, now);
+			peer_run(n, n->peers[i], now);
+		}
+	discovery_run(n, now);
+}
+
+/* ---- the turn ---- */
+
+static void run_check(struct node *n, unsigned port, nsec_t now)
+{
+	struct natcheck_send out;
+	bool changed;
+
+	while (natcheck_poll(n->check[port], &out, now))
+		node_send(n, ipaddr_is_v4(&out.to.ip) ? port : 1, &out.to,
+			  out.ttl, out.message, out.n);
+	natcheck_report(n->check[port], &changed);
+	if (changed)
+		discovery_local_changed(n, now);
+}
+
+void discovery_run(struct node *n, nsec_t now)
+{
+	uint64_t epoch = current_epoch(n);
+
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
+		if (n->check[i])
+			run_check(n, i, now);
+	if (epoch != n->epoch) {
+		n->epoch = epoch;
+		peers_refresh_hints(n);
+	}
+	node_schedule(n);
+}
+
+nsec_t discovery_next_expiry(const struct node *n)
+{
+	nsec_t at = NSEC_NEVER;
+
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
+		if (n->check[i])
+			at = nsec_min(at, natcheck_next_expiry(n->check[i]));
+	return at;
+}
+
+int discovery_start(struct node *n, nsec_t now)
+{
+	n->gate = gate_new(&n->identity.public_key);
+	if (!n->gate)
+		return -ENOMEM;
+	n->next_port = FIRST_EXTRA_PORT;
+	n->epoch = current_epoch(n);
+	read_hosts(n);
+	if (start_check(n, 0, now) < 0)
+		return -ENOMEM;
+	discovery_local_changed(n, now);
+	return 0;
+}
+
+void discovery_stop(struct node *n)
+{
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++) {
+		natcheck_free(n->check[i]);
+		n->check[i] = NULL;
+	}
+	gate_free(n->gate);
+	n->gate = NULL;
+	n->local.count = 0;
+}

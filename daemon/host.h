@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * host.h - the node's hold on its machine: device, ports, workers, addresses
+ */
+#pragma once
+
+#include "daemon/node.h"
+
+/* host_open() - TUN device, main ports, workers; why: what failed, what to do */
+must_check int host_open(struct node *n, char why[static 512]);
+void host_close(struct node *n); /* workers stop, everything is undone */
+
+/* host_configure() - our addresses and the peers' routes on the device */
+void host_configure(struct node *n);

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * inbound.c - a datagram's way from a socket to the TUN device
+ *
+ * 1. udp_recv() gives trains; demux by first octets: relay header off, data or not
+ * 2. what is not data goes to the control thread
+ * 3. the receiver index finds session and peer; session_open() opens runs side by side
+ * 4. ip_parse() and the trie: may this peer use this source?
+ * 5. offload_merge() joins packets of a flow, device_write() hands them over
+ */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tun/ip.h"
+
+#define HEARD_GAP MSEC(50) /* between notes about one peer's other endpoints */
+
+/* Data messages of one session, waiting to be opened. */
+struct pending {
+	struct session *session;
+	struct fwd_peer *peer;
+	struct session_in in[AEAD_JOBS_MAX];
+	unsigned count;
+	const struct udp_in *train; /* of the newest */
+	unsigned port;
+	bool relayed;
+	bool elsewhere; /* not from the best path's endpoint */
+};
+
+static void flush_merge(struct worker *w)
+{
+	unsigned n = offload_merge(w->merger, w->merge, w->merge_count,
+				   w->writes);
+
+	w->merge_count = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct offload_write *o = &w->writes[i];
+
+		if (device_write(w->device, w->number, o->iov, o->iovs) < 0)
+			drop_count_n(&w->drops, DROP_TUN_WRITE, o->packets);
+	}
+}
+
+/* owns_source() - cryptokey routing: the source must be this peer's */
+static bool owns_source(struct worker *w, const struct fwd_peer *p,
+			const struct ip_header *ip)
+{
+	struct trie *t =
+		atomic_load_explicit(&w->fwd->routes, memory_order_acquire);
+	uint32_t slot = ip->v6 ? trie_find6(t, ip->source) :
+				 trie_find4(t, ip->source);
+
+	return slot == p->slot;
+}
+
+static enum drop deliver(struct worker *w, struct fwd_peer *p,
+			 const struct session_in *in)
+{
+	uint8_t *inner = in->data + sizeof(struct message_data);
+	struct ip_header ip;
+
+	if (!ip_parse(inner, in->inner, &ip))
+		return DROP_INNER_MALFORMED;
+	if (!owns_source(w, p, &ip))
+		return DROP_INNER_SOURCE;
+	if (w->merge_count == OFFLOAD_MERGE_MAX)
+		flush_merge(w);
+	w->merge[w->merge_count++] =
+		(struct offload_packet){ .data = inner, .n = ip.length };
+	atomic_fetch_add_explicit(&p->rx_octets, ip.length,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&p->rx_packets, 1, memory_order_relaxed);
+	return DROP_NONE;
+}
+
+/* note_elsewhere() - tell the control thread, at most once in HEARD_GAP */
+static void note_elsewhere(struct worker *w, const struct pending *b)
+{
+	nsec_t before = atomic_load_explicit(&b->peer->heard_noted,
+					     memory_order_relaxed);
+	struct note *n;
+
+	if (before && nsec_since(before, w->now) < HEARD_GAP)
+		return;
+	n = worker_note(w, NOTE_HEARD);
+	if (!n)
+		return;
+	atomic_store_explicit(&b->peer->heard_noted, w->now,
+			      memory_order_relaxed);
+	n->slot = b->peer->slot;
+	n->port = (uint8_t)b->port;
+	n->from = b->train->from;
+	n->relayed = b->relayed;
+	worker_note_done(w);
+}
+
+static void note_heard(struct worker *w, struct pending *b, bool data)
+{
+	struct fwd_peer *p = b->peer;
+
+	atomic_store_explicit(&p->last_rx, w->now, memory_order_relaxed);
+	if (!b->elsewhere)
+		atomic_store_explicit(&p->heard_best, w->now,
+				      memory_order_relaxed);
+	if (data && !atomic_load_explicit(&p->active, memory_order_relaxed)) {
+		atomic_store_explicit(&p->active, true, memory_order_relaxed);
+		worker_wake(w, p, FWD_WAKE_ACTIVE);
+	}
+	if (b->elsewhere)
+		note_elsewhere(w, b);
+}
+
+static void open_pending(struct worker *w, struct pending *b)
+{
+	unsigned wake = 0, n = b->count;
+	bool data = false;
+
+	if (!n)
+		return;
+	b->count = 0;
+	if (session_open(b->session, w->aead, b->in, n, w->now, &wake)) {
+		for (unsigned i = 0; i < n; i++)
+			data |= b->in[i].verdict == DROP_NONE && b->in[i].inner;
+		note_heard(w, b, data);
+	}
+	if (wake)
+		worker_wake(w, b->peer, wake);
+	for (unsigned i = 0; i < n; i++) {
+		enum drop d = b->in[i].verdict;
+
+		if (d == DROP_NONE && b->in[i].inner)
+			d = deliver(w, b->peer, &b->in[i]);
+		if (d != DROP_NONE)
+			drop_count(&w->drops, d);
+	}
+}
+
+/* is_elsewhere() - did it come from another endpoint than the best path's? */
+static bool is_elsewhere(const struct fwd_peer *p, const struct endpoint *from,
+			 unsigned port)
+{
+	const struct egress_pair *e =
+		atomic_load_explicit(&p->egress, memory_order_acquire);
+
+	return !e || !e->best.usable || e->best.port != port ||
+	       !endpoint_eq(&e->best.to, from);
+}
+
+static void to_control(struct worker *w, const struct udp_in *in,
+		       const uint8_t *m, size_t n, unsigned port)
+{
+	struct note *note;
+
+	if (n > WORKER_NOTE_DATA) {
+		drop_count(&w->drops, DROP_BAD_LENGTH);
+		return;
+	}
+	note = worker_note(w, NOTE_DATAGRAM);
+	if (!note)
+		return;
+	note->port = (uint8_t)port;
+	note->from = in->from;
+	note->n = (uint16_t)n;
+	memcpy(note->data, m, n);
+	worker_note_done(w);
+}
+
+static void take_data(struct worker *w, struct pending *b,
+		      const struct udp_in *in, uint8_t *m, size_t n,
+		      bool relayed, unsigned port)
+{
+	const struct message_data *head = (const struct message_data *)m;
+	struct fwd_peer *peer;
+	struct session *s;
+
+	if (n < MESSAGE_DATA_MIN) {
+		drop_count(&w->drops, DROP_TOO_SHORT);
+		return;
+	}
+	s = fwd_session_by_index(w->fwd, le32_get(head->receiver), &peer);
+	if (!s) {
+		drop_count(&w->drops, DROP_UNKNOWN_INDEX);
+		return;
+	}
+	if (b->count && (b->session != s || b->train != in ||
+			 b->count == AEAD_JOBS_MAX))
+		open_pending(w, b);
+	if (!b->count) {
+		b->session = s;
+		b->peer = peer;
+		b->train = in;
+		b->port = port;
+		b->relayed = relayed;
+		b->elsewhere = is_elsewhere(peer, &in->from, port);
+	}
+	b->in[b->count++] = (struct session_in){ .data = m, .n = n };
+}
+
+static bool is_data(const uint8_t *m, size_t n)
+{
+	return n >= 4 && m[0] == MESSAGE_DATA && !m[1] && !m[2] && !m[3];
+}
+
+static void demux(struct worker *w, struct pending *b, const struct udp_in *in,
+		  uint8_t *m, size_t n, unsigned port)
+{
+	size_t header = 0;
+	bool relayed = relay_is_data(m, n, &header);
+
+	if (!relayed)
+		header = 0;
+	if (is_data(m + header, n - header))
+		take_data(w, b, in, m + header, n - header, relayed, port);
+	else
+		to_control(w, in, m, n, port);
+}
+
+static void take_train(struct worker *w, struct pending *b,
+		       const struct udp_in *in, unsigned port)
+{
+	if (in->truncated) {
+		drop_count(&w->drops, DROP_TRUNCATED);
+		return;
+	}
+	for (size_t at = 0; at < in->n; at += in->segment) {
+		size_t left = in->n - at;
+
+		demux(w, b, in, in->data + at,
+		      left < in->segment ? left : in->segment, port);
+	}
+}
+
+bool inbound_turn(struct worker *w, unsigned port)
+{
+	struct udp_in in[WORKER_TRAINS];
+	struct pending b;
+	int n;
+
+	b.count = 0;
+	for (unsigned i = 0; i < WORKER_TRAINS; i++) {
+		in[i].data = w->receive_buffers + (size_t)i * UDP_TRAIN_MAX;
+		in[i].room = UDP_TRAIN_MAX;
+	}
+	n = udp_recv(worker_udp(w, port), in, WORKER_TRAINS);
+	for (int i = 0; i < n; i++)
+		take_train(w, &b, &in[i], port);
+	open_pending(w, &b);
+	if (w->merge_count)
+		flush_merge(w);
+	return n == WORKER_TRAINS;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * main.c - program aditd: options, start, loop, stop
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "base/log.h"
+#include "base/notify.h"
+#include "daemon/ctlsocket.h"
+#include "daemon/node.h"
+
+#define CONFIG_DEFAULT "/etc/adit/aditd.conf"
+
+static const char usage[] =
+	"usage: aditd [--config FILE] [--state DIR] [--socket PATH] [--tun NAME]\n"
+	"             [--port N] [--log-level error|warn|info|debug] [--check]\n"
+	"             [--version] [--help]\n"
+	"The daemon of a node. Join a network with: adit join INVITE\n";
+
+enum { /* options without a letter; those before SET_END are keys of the file */
+	OPT_STATE = 256,
+	OPT_SOCKET,
+	OPT_TUN,
+	OPT_PORT,
+	OPT_LOG_LEVEL,
+	OPT_MTU,
+	OPT_WORKERS,
+	OPT_AEAD,
+	OPT_SET_END,
+	OPT_CONFIG,
+	OPT_CHECK,
+	OPT_VERSION,
+	OPT_HELP,
+};
+
+static const struct option options[] = {
+	{ "state", 1, NULL, OPT_STATE },
+	{ "socket", 1, NULL, OPT_SOCKET },
+	{ "tun", 1, NULL, OPT_TUN },
+	{ "port", 1, NULL, OPT_PORT },
+	{ "log-level", 1, NULL, OPT_LOG_LEVEL },
+	{ "mtu", 1, NULL, OPT_MTU },
+	{ "workers", 1, NULL, OPT_WORKERS },
+	{ "aead", 1, NULL, OPT_AEAD },
+	{ "config", 1, NULL, OPT_CONFIG },
+	{ "check", 0, NULL, OPT_CHECK },
+	{ "version", 0, NULL, OPT_VERSION },
+	{ "help", 0, NULL, OPT_HELP },
+	{ 0 },
+};
+
+/* The file's key for each flag, by option number. */
+static const char *const keys[] = { "State",	"Socket",  "Tun",
+				    "ListenPort", "LogLevel", "MTU",
+				    "Workers",	"Aead" };
+_Static_assert(ARRAY_SIZE(keys) == OPT_SET_END - OPT_STATE, "a key per flag");
+
+struct args {
+	const char *config; /* NULL: the default place, which may be empty */
+	const char *set[ARRAY_SIZE(keys)]; /* values given by flags */
+	bool check;
+};
+
+/* read_args() - -1: go on; else exit with it */
+static int read_args(int argc, char **argv, struct args *a)
+{
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c >= OPT_STATE && c < OPT_SET_END) {
+			a->set[c - OPT_STATE] = optarg;
+		} else if (c == OPT_CONFIG) {
+			a->config = optarg;
+		} else if (c == OPT_CHECK) {
+			a->check = true;
+		} else if (c == OPT_VERSION) {
+			printf("aditd %s\n", ADIT_VERSION);
+			return 0;
+		} else if (c == OPT_HELP) {
+			fputs(usage, stdout);
+			return 0;
+		} else {
+			fputs(usage, stderr);
+			return 2;
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "aditd: %s: what is this for?\n%s",
+			argv[optind], usage);
+		return 2;
+	}
+	return -1;
+}
+
+/* configure() - the file, then the flags */
+static int configure(struct node_conf *conf, const struct args *a)
+{
+	char why[512];
+
+	node_conf_defaults(conf);
+	if (node_conf_read(conf, a->config ? a->config : CONFIG_DEFAULT,
+			   !a->config, why) < 0) {
+		fprintf(stderr, "aditd: %s\n", why);
+		return 1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		const char *wrong = NULL;
+
+		if (a->set[i])
+			wrong = node_conf_set(conf, keys[i], a->set[i]);
+		if (!wrong)
+			continue;
+		fprintf(stderr, "aditd: --%s %s: %s\n", options[i].name,
+			a->set[i], wrong);
+		return 2;
+	}
+	return 0;
+}
+
+/* protect_secrets() - no core dumps, no reading by a debugger of the same user */
+static void protect_secrets(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+static struct node node; /* one per process; too large for a stack */
+
+static void on_stop(struct loop_signal *s, nsec_t now)
+{
+	loop_stop(&node.loop);
+}
+
+static int prepare(struct node *n, char why[static 512])
+{
+	int err;
+
+	if (key_setup() < 0 ||
+	    aead_setup(n->conf.aead[0] ? n->conf.aead : NULL) < 0) {
+		snprintf(why, 512, "the cryptographic libraries do not work on "
+			 "this machine, or Aead = %s is not here", n->conf.aead);
+		return -EIO;
+	}
+	err = state_open(&n->state, n->conf.state, why);
+	if (err)
+		return err;
+	n->identity.private_key = n->conf.have_private ? n->conf.private_key :
+							 n->state.tunnel;
+	key_public_of(&n->identity.private_key, &n->identity.public_key);
+	n->key_seed = rand_u64();
+	netmap_init(&n->netmap);
+	if (loop_init(&n->loop) < 0 || fwd_init(&n->fwd) < 0) {
+		snprintf(why, 512, "out of memory");
+		return -ENOMEM;
+	}
+	return ctl_open(n, why);
+}
+
+static int run(struct node *n, char why[static 512])
+{
+	struct loop_signal term = { 0 }, interrupt = { 0 };
+	bool wanted = n->state.enrolled || n->state.joining ||
+		      n->conf.peer_count;
+	int err;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (loop_signal_add(&n->loop, &term, SIGTERM, on_stop) < 0 ||
+	    loop_signal_add(&n->loop, &interrupt, SIGINT, on_stop) < 0)
+		return -ENOMEM;
+	if (wanted && !n->state.down) {
+		err = node_up(n, why);
+		if (err)
+			return err;
+	} else {
+		log_info("%s", n->state.down ?
+				       "down since the last adit down" :
+				       "in no network yet: adit join INVITE");
+	}
+	notify_state("READY=1");
+	loop_run(&n->loop);
+	notify_state("STOPPING=1");
+	node_down(n);
+	loop_signal_del(&term);
+	loop_signal_del(&interrupt);
+	return 0;
+}
+
+static void finish(struct node *n)
+{
+	ctl_close(n);
+	fwd_done(&n->fwd);
+	hmap_done(&n->by_key);
+	hmap_done(&n->by_hint);
+	heap_done(&n->due);
+	free(n->peers);
+	netmap_done(&n->netmap);
+	loop_done(&n->loop);
+	secret_wipe(&n->identity, sizeof(n->identity));
+	state_done(&n->state);
+	node_conf_done(&n->conf);
+}
+
+int main(int argc, char **argv)
+{
+	struct args args = { 0 };
+	char why[512] = "";
+	int code = read_args(argc, argv, &args), err;
+
+	if (code >= 0)
+		return code;
+	protect_secrets();
+	code = configure(&node.conf, &args);
+	if (code || args.check)
+		return code;
+	log_init("aditd", node.conf.log_level);
+	err = prepare(&node, why);
+	if (!err)
+		err = run(&node, why);
+	if (err)
+		fprintf(stderr, "aditd: %s\n",
+			why[0] ? why : strerror(-err));
+	finish(&node);
+	return err ? 1 : 0;
+}

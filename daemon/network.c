@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * network.c - the coordination server's part: enrolment, the netmap, its peers
+ */
+#include "daemon/network.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "daemon/ctlsocket.h"
+#include "daemon/discovery.h"
+#include "daemon/host.h"
+#include "daemon/peer.h"
+#include "daemon/relays.h"
+
+/* ---- the netmap's peers ---- */
+
+static enum aead_suite suite_for(const struct node *n,
+				 const struct netmap_node *peer)
+{
+	return n->netmap.self.fast_aes && peer->fast_aes ?
+		       AEAD_AES_256_GCM :
+		       AEAD_CHACHA20_POLY1305;
+}
+
+static unsigned allowed_of(const struct netmap_node *node, struct prefix *out)
+{
+	unsigned count = 0;
+
+	if (!ipaddr_is_zero(&node->v4))
+		out[count++] = prefix_make(node->v4, 32);
+	if (!ipaddr_is_zero(&node->v6))
+		out[count++] = prefix_make(node->v6, 128);
+	for (unsigned i = 0; i < node->route_count; i++)
+		out[count++] = node->routes[i];
+	return count;
+}
+
+static struct peer *add_peer(struct node *n, const struct netmap_node *node)
+{
+	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	struct peer_new_params p = {
+		.name = node->name,
+		.key = node->key,
+		.id = node->id,
+		.suite = suite_for(n, node),
+		.allowed = allowed,
+		.allowed_count = allowed_of(node, allowed),
+	};
+	struct peer *peer = peer_new(n, &p);
+
+	if (!peer) {
+		log_warn("peer %s: its key or our memory forbids it; skipped",
+			 node->name);
+		return NULL;
+	}
+	peer->v4 = node->v4;
+	peer->v6 = node->v6;
+	return peer;
+}
+
+static void update_peer(struct node *n, struct peer *p,
+			const struct netmap_node *node, nsec_t now)
+{
+	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	unsigned count = allowed_of(node, allowed);
+	struct prefix *copy;
+
+	snprintf(p->name, sizeof(p->name), "%s", node->name);
+	p->online = node->online;
+	p->v4 = node->v4;
+	p->v6 = node->v6;
+	if (count != p->allowed_count ||
+	    memcmp(p->allowed, allowed, count * sizeof(*allowed))) {
+		copy = calloc(count + 1, sizeof(*copy));
+		if (copy) {
+			memcpy(copy, allowed, count * sizeof(*allowed));
+			free(p->allowed);
+			p->allowed = copy;
+			p->allowed_count = count;
+		}
+	}
+	pathset_set_remote(p->paths, &node->candidates, node->generation, now);
+	relays_tell(n, p, now);
+}
+
+static void remember(struct node *n, struct peer *p,
+		     const struct state_peer *list, unsigned count, nsec_t now)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct state_peer *s = &list[i];
+
+		if (!key_public_eq(&s->key, &p->key))
+			continue;
+		tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
+		p->remembered = s->remote;
+		if (!p->paths) {
+			if (endpoint_is_zero(&p->stock_at))
+				p->stock_at = s->remote;
+		} else if (!endpoint_is_zero(&s->remote)) {
+			pathset_remember(p->paths, &s->remote, now);
+		}
+		if (s->active) {
+			peer_activate(n, p, now);
+			tunnel_rehandshake(p->tunnel, true, now);
+		}
+	}
+}
+
+/* greet_peers() - new peers learn our side and what we remember of them */
+static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
+			nsec_t now)
+{
+	struct state_peer *list;
+	unsigned known;
+
+	if (state_load_peers(&n->state, &list, &known) < 0)
+		known = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct peer *p = fresh[i];
+
+		if (p->paths)
+			discovery_tell(n, p, now);
+		remember(n, p, list, known, now);
+	}
+	free(list);
+}
+
+static void remove_gone(struct node *n)
+{
+	for (unsigned i = n->peer_count; i-- > 0;) {
+		struct peer *p = n->peers[i];
+		const struct netmap_node *node =
+			netmap_peer_by_key(&n->netmap, &p->key);
+
+		if (p->id && (!node || node->id != p->id)) {
+			log_info("peer %s: removed", p->name);
+			peer_free(n, p);
+		}
+	}
+}
+
+void network_apply(struct node *n, nsec_t now)
+{
+	struct peer **fresh;
+	unsigned count = 0;
+
+	if (!n->up || !n->netmap.version)
+		return;
+	fresh = calloc(n->netmap.peer_count + 1, sizeof(*fresh));
+	if (!fresh)
+		return;
+	remove_gone(n);
+	relays_update(n, now);
+	for (unsigned i = 0; i < n->netmap.peer_count; i++) {
+		const struct netmap_node *node = &n->netmap.peers[i];
+		struct peer *p = peers_by_key(n, &node->key);
+
+		if (p && !p->id)
+			continue; /* configured by hand: that wins */
+		if (!p && (p = add_peer(n, node)))
+			fresh[count++] = p;
+		if (p)
+			update_peer(n, p, node, now);
+	}
+	peers_refresh_hints(n);
+	peers_publish_routes(n);
+	host_configure(n);
+	greet_peers(n, fresh, count, now);
+	free(fresh);
+	for (unsigned i = 0; i < n->peer_count; i++)
+		peer_run(n, n->peers[i], now);
+}
+
+/* ---- stock peers ---- */
+
+void network_stock_peers(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < n->conf.peer_count; i++) {
+		const struct node_conf_peer *c = &n->conf.peers[i];
+		char name[NETMAP_NAME] = "wg-", text[KEY_SHORT_TEXT];
+		struct peer_new_params p = {
+			.name = name,
+			.key = c->key,
+			.psk = c->psk,
+			.keepalive = SEC(c->keepalive_s),
+			.allowed = c->allowed,
+			.allowed_count = c->allowed_count,
+		};
+		struct peer *peer;
+
+		snprintf(name, sizeof(name), "wg-%s",
+			 key_public_short(&c->key, text));
+		peer = peer_new(n, &p);
+		key_psk_wipe(&p.psk);
+		if (!peer) {
+			log_error("peer %s: its key is not usable", name);
+			continue;
+		}
+		peer->stock_at = c->at;
+		greet_peers(n, &peer, 1, now);
+		peer_refresh_egress(n, peer, now);
+		if (c->keepalive_s)
+			tunnel_want(peer->tunnel, now);
+		peer_run(n, peer, now);
+	}
+	if (n->conf.peer_count) {
+		peers_publish_routes(n);
+		host_configure(n);
+	}
+}
+
+/* ---- the server ---- */
+
+static void on_state(void *owner, bool connected, const char *why)
+{
+	struct node *n = owner;
+
+	if (n->coord_connected != connected)
+		log_info("coordination server: %s%s%s",
+			 connected ? "connected" : "disconnected",
+			 connected || !why ? "" : ": ",
+			 connected || !why ? "" : why);
+	n->coord_connected = connected;
+	if (connected)
+		discovery_local_changed(n, time_now());
+	ctl_join_progress(n, connected ? NULL : why);
+}
+
+static void on_joined(void *owner)
+{
+	struct node *n = owner;
+
+	n->state.enrolled = true;
+	n->state.joining = false;
+	secret_wipe(n->state.coord.secret, sizeof(n->state.coord.secret));
+	if (state_save(&n->state) < 0)
+		log_error("node.json cannot be written: this node will have to "
+			  "join again after a restart");
+	log_info("joined the network of %s", n->state.coord.url);
+}
+
+static void on_refused(void *owner, const char *why)
+{
+	struct node *n = owner;
+
+	log_error("coordination server: refused: %s", why);
+	if (n->state.joining) {
+		n->state.joining = false;
+		invite_wipe(&n->state.coord);
+		if (state_save(&n->state) < 0)
+			log_error("node.json cannot be written");
+	}
+	ctl_join_refused(n, why);
+}
+
+static void on_netmap(void *owner)
+{
+	struct node *n = owner;
+	char path[PATH_MAX];
+	int err = netmap_save(&n->netmap,
+			      state_path(&n->state, "netmap.json", path));
+
+	if (err)
+		log_warn("netmap.json: %s; a restart without the server will "
+			 "use an older one", strerror(-err));
+	network_apply(n, time_now());
+	ctl_join_done(n);
+}
+
+static void on_token(void *owner, const uint8_t *token, size_t octets)
+{
+	relays_set_token(owner, token, octets, time_now());
+}
+
+static void on_signal(void *owner, const struct key_public *from,
+		      const uint8_t *m, size_t octets)
+{
+	struct node *n = owner;
+	struct peer *p = peers_by_key(n, from);
+	struct pathset_source src = { .relayed = true };
+	uint8_t copy[BOX_MAX];
+	enum drop d;
+
+	if (!p || !p->paths || octets > sizeof(copy))
+		return;
+	memcpy(copy, m, octets);
+	d = pathset_input(p->paths, &src, copy, octets, n->epoch, time_now());
+	if (d != DROP_NONE)
+		drop_count(&n->drops, d);
+	peer_run(n, p, time_now());
+}
+
+static void choose_hostname(const struct node *n, char out[static NETMAP_NAME])
+{
+	if (n->state.hostname[0])
+		snprintf(out, NETMAP_NAME, "%s", n->state.hostname);
+	else if (gethostname(out, NETMAP_NAME - 1) < 0)
+		snprintf(out, NETMAP_NAME, "node");
+	out[NETMAP_NAME - 1] = 0;
+}
+
+void network_start(struct node *n)
+{
+	struct coord_client_params p = {
+		.loop = &n->loop,
+		.machine = &n->state.machine,
+		.tunnel = n->identity.public_key,
+		.server = n->state.coord.server,
+		.enrolled = n->state.enrolled,
+		.fast_aes = aead_fast_aes(),
+		.netmap = &n->netmap,
+		.mark = n->conf.mark,
+		.owner = n,
+		.state_changed = on_state,
+		.joined = on_joined,
+		.refused = on_refused,
+		.netmap_changed = on_netmap,
+		.token = on_token,
+		.signal = on_signal,
+	};
+
+	if (n->coord || (!n->state.enrolled && !n->state.joining))
+		return;
+	snprintf(p.url, sizeof(p.url), "%s", n->state.coord.url);
+	memcpy(p.invite_secret, n->state.coord.secret, sizeof(p.invite_secret));
+	choose_hostname(n, p.hostname);
+	n->coord = coord_client_new(&p);
+	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
+	if (!n->coord)
+		log_error("coordination server: out of memory");
+}
+
+void network_stop(struct node *n)
+{
+	coord_client_free(n->coord);
+	n->coord = NULL;
+	n->coord_connected = false;
+}
+
+int network_join(struct node *n, const char *invite, const char *hostname,
+		 char why[static 512])
+{
+	struct invite i;
+	const char *wrong = invite_parse(invite, &i);
+	int err;
+
+	if (wrong) {
+		snprintf(why, 512, "%s", wrong);
+		return -EINVAL;
+	}
+	if (n->state.enrolled) {
+		snprintf(why, 512, "this node is already in the network of %.300s"
+			 "; run adit leave first", n->state.coord.url);
+		return -EEXIST;
+	}
+	network_stop(n);
+	n->state.coord = i;
+	n->state.joining = true;
+	n->state.down = false;
+	if (hostname)
+		snprintf(n->state.hostname, sizeof(n->state.hostname), "%s",
+			 hostname);
+	err = state_save(&n->state);
+	if (err) {
+		n->state.joining = false;
+		snprintf(why, 512, "cannot write to %.300s: %s; make room and "
+			 "join again", n->state.dir, strerror(-err));
+		return err;
+	}
+	network_start(n);
+	return 0;
+}
+
+static void (*leave_done)(struct node *n, bool ok);
+
+static void on_left(void *owner, bool ok)
+{
+	leave_done(owner, ok);
+}
+
+void network_leave(struct node *n, void (*done)(struct node *n, bool ok))
+{
+	leave_done = done;
+	if (n->coord)
+		coord_client_leave(n->coord, on_left);
+	else
+		done(n, false);
+}

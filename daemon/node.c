@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node.c - up and down, in one order; and the one way to send from the control thread
+ */
+#include "daemon/node.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "daemon/discovery.h"
+#include "daemon/host.h"
+#include "daemon/network.h"
+#include "daemon/peer.h"
+#include "daemon/relays.h"
+
+void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
+	       const void *data, size_t octets)
+{
+	struct udp_out o = { .to = *to, .data = data, .n = octets, .ttl = ttl };
+	unsigned sent;
+
+	if (port >= WORKER_PORTS_MAX || !atomic_load(&n->ports[port].open) ||
+	    udp_send(&n->ports[port].udp[0], &o, 1, &sent) < 0)
+		drop_count(&n->drops, DROP_UDP_SEND);
+}
+
+static void on_timer(struct loop_timer *t, nsec_t now)
+{
+	struct node *n = container_of(t, struct node, timer);
+
+	if (!n->up)
+		return;
+	relays_run(n, now);
+	discovery_run(n, now);
+	peers_run_due(n, now);
+}
+
+static void on_tick(struct loop_timer *t, nsec_t now)
+{
+	struct node *n = container_of(t, struct node, tick);
+
+	if (n->up)
+		peers_tick(n, now);
+}
+
+static void on_save(struct loop_timer *t, nsec_t now)
+{
+	struct node *n = container_of(t, struct node, save);
+
+	if (n->up)
+		peers_save_now(n);
+}
+
+void node_schedule(struct node *n)
+{
+	const struct due *first = heap_first(&n->due);
+	nsec_t at = first ? first->at : NSEC_NEVER;
+
+	at = nsec_min(at, relays_next_expiry(n));
+	at = nsec_min(at, discovery_next_expiry(n));
+	loop_timer_at(&n->timer, at);
+}
+
+static int start_timers(struct node *n)
+{
+	int err = loop_timer_init(&n->loop, &n->timer, on_timer);
+
+	if (!err)
+		err = loop_timer_init(&n->loop, &n->tick, on_tick);
+	if (!err)
+		err = loop_timer_init(&n->loop, &n->save, on_save);
+	return err;
+}
+
+static void load_netmap(struct node *n)
+{
+	char path[PATH_MAX];
+	int err;
+
+	if (!n->state.enrolled || n->netmap.version)
+		return;
+	err = netmap_load(&n->netmap,
+			  state_path(&n->state, "netmap.json", path));
+	if (err && err != -ENOENT)
+		log_warn("netmap.json: %s; waiting for the server's",
+			 strerror(-err));
+}
+
+int node_up(struct node *n, char why[static 512])
+{
+	nsec_t now = time_now();
+	int err;
+
+	err = host_open(n, why);
+	if (err)
+		return err;
+	n->started = now;
+	n->aead = aead_thread_new();
+	load_netmap(n);
+	err = n->aead ? start_timers(n) : -ENOMEM;
+	n->up = true;
+	if (!err)
+		err = discovery_start(n, now);
+	if (err) {
+		node_down(n);
+		snprintf(why, 512, "cannot start: %s", strerror(-err));
+		return err;
+	}
+	network_stock_peers(n, now);
+	network_apply(n, now);
+	network_start(n);
+	log_info("up: %s, UDP port %u, %u worker%s, %s", n->device.name,
+		 n->ports[0].udp[0].port, n->worker_count,
+		 n->worker_count == 1 ? "" : "s",
+		 aead_name(AEAD_CHACHA20_POLY1305));
+	return 0;
+}
+
+void node_down(struct node *n)
+{
+	if (!n->up)
+		return;
+	if (n->peer_count)
+		peers_save_now(n);
+	network_stop(n);
+	relays_close(n);
+	while (n->peer_count)
+		peer_free(n, n->peers[n->peer_count - 1]);
+	discovery_stop(n);
+	host_close(n);
+	fwd_reclaim(&n->fwd);
+	loop_timer_done(&n->timer);
+	loop_timer_done(&n->tick);
+	loop_timer_done(&n->save);
+	aead_thread_free(n->aead);
+	n->aead = NULL;
+	n->ticking = n->save_pending = false;
+	n->up = false;
+	log_info("down");
+}

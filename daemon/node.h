@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * node.h - struct node: everything that aditd owns, and who may touch it
+ *
+ * All of it belongs to the control thread, but for `fwd` (shared by rules of its own),
+ * `ports` (sockets are sent on by all) and each worker's own fields. Nouns:
+ *   host       TUN device, addresses and routes, workers, local ports
+ *   peers      the peers, each a tunnel and a path set, and when each is due
+ *   notes      what workers tell: handshakes, discovery, staged packets
+ *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
+ *   relays     our registration at each relay
+ *   network    the coordination server and what its netmap says
+ *   ctl        the control socket; status, ping
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hmap.h"
+#include "base/heap.h"
+#include "base/loop.h"
+#include "config/node_conf.h"
+#include "coord/client.h"
+#include "coord/netmap.h"
+#include "crypto/gate.h"
+#include "daemon/fwd.h"
+#include "daemon/state.h"
+#include "daemon/worker.h"
+#include "relay/client.h"
+#include "traversal/natcheck.h"
+#include "traversal/pathset.h"
+#include "tun/device.h"
+#include "tun/netconf.h"
+
+enum {
+	NODE_STAGED_MAX = 128, /* packets of one peer that wait for a session */
+	NODE_EPOCH_S = 3600, /* seconds of one hint epoch */
+};
+
+struct staged {
+	struct staged *next;
+	size_t n;
+	uint8_t data[]; /* inner packet */
+};
+
+struct peer {
+	struct due due; /* first: when tunnel or path set want attention */
+	char name[NETMAP_NAME];
+	struct key_public key;
+	uint64_t id; /* netmap id; 0: a stock WireGuard peer */
+	struct ipaddr v4, v6; /* overlay addresses; zero: none */
+	struct prefix *allowed; /* inner prefixes, heap */
+	unsigned allowed_count;
+	bool online; /* as the server says */
+	struct tunnel *tunnel;
+	struct pathset *paths; /* NULL: stock peer */
+	struct fwd_peer *fwd;
+	struct session *current; /* being sealed with; NULL: none */
+	struct endpoint stock_at; /* stock peer: configured, then roamed */
+	struct endpoint remembered; /* last good direct endpoint, over restarts */
+	struct pathset_use use; /* as the path set last said */
+	struct staged *staged, **staged_end;
+	unsigned staged_count;
+	bool active; /* in the list of active peers */
+	bool rehandshake; /* restart: handshake as soon as something is sendable */
+	struct path_choice reply; /* where a handshake being answered came from */
+	nsec_t traffic_told; /* last pathset_traffic() */
+	nsec_t idle_since; /* active: last traffic */
+	uint64_t last_rx_packets, last_tx_packets; /* at the last tick */
+	uint32_t generation; /* of its candidates that we know */
+	uint8_t hints[3][BOX_HINT_OCTETS]; /* registered, by epoch - 1, 0, + 1 */
+};
+
+struct relay_slot {
+	struct relay_client *client; /* NULL: free */
+	struct netmap_relay info;
+	uint64_t changes; /* relay_client_status() last seen */
+	struct relay_client_status status;
+};
+
+/* A pending `adit ping`. See pinger.h. */
+struct pinger;
+struct ctl;
+
+struct node {
+	struct loop loop;
+	struct node_conf conf;
+	struct state state;
+	struct identity identity;
+	nsec_t started;
+	bool up; /* the data plane runs */
+
+	/* host */
+	struct device device;
+	struct netconf *netconf;
+	struct loop_watch netconf_watch;
+	struct port ports[WORKER_PORTS_MAX];
+	struct worker *workers;
+	unsigned worker_count;
+	struct ring rings[FWD_WORKERS_MAX];
+	struct fwd fwd;
+	int notes_fd;
+	struct loop_watch notes_watch;
+	struct aead_thread *aead; /* the control thread's */
+	struct drop_counts drops; /* the control thread's */
+
+	/* peers */
+	struct peer **peers;
+	unsigned peer_count, peer_room;
+	struct hmap by_key, by_hint;
+	uint64_t key_seed;
+	struct peer *by_slot[1 << 16]; /* slots beyond are refused */
+	struct heap due;
+	struct loop_timer timer; /* first of all engines */
+	struct loop_timer tick; /* runs while a peer is active */
+	bool ticking;
+	struct loop_timer save; /* paths.json, debounced */
+	bool save_pending;
+
+	/* discovery */
+	struct gate *gate;
+	unsigned handshakes_this_turn;
+	struct natcheck *check[WORKER_PORTS_MAX]; /* per port; [1] NULL: [0] has both */
+	struct host_address hosts[32]; /* as of the last network change */
+	unsigned host_count;
+	nsec_t port_opened; /* last extra port */
+	struct candidate_list local;
+	struct nat_profile nat;
+	uint32_t generation;
+	uint64_t epoch; /* in use for hints */
+	unsigned next_port; /* next extra port to replace */
+
+	/* relays */
+	struct relay_slot relays[NETMAP_RELAYS_MAX];
+	uint8_t token[RELAY_TOKEN_MAX];
+	size_t token_n;
+
+	/* network */
+	struct netmap netmap;
+	struct coord_client *coord;
+	bool coord_connected;
+	int64_t clock_offset_s; /* server's clock minus ours */
+
+	/* ctl */
+	struct ctl *ctl;
+	struct pinger *pingers;
+	uint32_t next_ping;
+};
+
+/* node_send() - one datagram from a local port's socket; drops are counted */
+void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
+	       const void *data, size_t octets);
+
+/* node_main_port() - the main port of an address's family */
+static inline unsigned node_main_port(const struct endpoint *to)
+{
+	return ipaddr_is_v4(&to->ip) ? 0 : 1;
+}
+
+/* node_schedule() - set the timer for whatever is due first */
+void node_schedule(struct node *n);
+
+/* node_up() - device, ports, workers, peers; why: one sentence on failure */
+must_check int node_up(struct node *n, char why[static 512]);
+void node_down(struct node *n);

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * notes.c - what the workers tell the control thread, taken up
+ *
+ * Demultiplexing by first octets (docs/protocols.md): relay frame, STUN, discovery,
+ * then WireGuard's types. Whatever is none of them is dropped and counted.
+ */
+#include "daemon/notes.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/box.h"
+#include "daemon/discovery.h"
+#include "daemon/peer.h"
+#include "daemon/relays.h"
+
+enum {
+	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded */
+};
+
+static struct path_choice reply_choice(const struct pathset_source *src)
+{
+	if (src->relayed)
+		return (struct path_choice){ .kind = PATH_RELAY,
+					     .relay = src->relay };
+	return (struct path_choice){ .kind = PATH_DIRECT,
+				     .socket = src->socket,
+				     .to = src->from };
+}
+
+static enum drop take_initiation(struct node *n, uint8_t *m, size_t octets,
+				 const struct pathset_source *src, nsec_t now)
+{
+	struct initiation i;
+	struct peer *p;
+	enum drop d = initiation_open(&n->identity, m, octets, &i);
+
+	if (d != DROP_NONE)
+		return d;
+	p = peers_by_key(n, &i.sender);
+	if (!p) {
+		secret_wipe(&i, sizeof(i));
+		return DROP_UNKNOWN_PEER;
+	}
+	d = tunnel_input_initiation(p->tunnel, &i, now);
+	if (d != DROP_NONE)
+		return d;
+	if (!src->relayed)
+		peer_roam(n, p, &src->from, now);
+	p->reply = reply_choice(src);
+	peer_run(n, p, now);
+	p->reply.kind = PATH_NONE;
+	return DROP_NONE;
+}
+
+static enum drop take_response(struct node *n, uint8_t *m, size_t octets,
+			       size_t receiver_at,
+			       const struct pathset_source *src, nsec_t now)
+{
+	le32 receiver;
+	struct peer *p;
+	enum drop d;
+
+	memcpy(&receiver, m + receiver_at, sizeof(receiver));
+	p = peers_by_slot(n, index_slot(le32_get(receiver)));
+	if (!p)
+		return DROP_HANDSHAKE_STATE;
+	d = tunnel_input_response(p->tunnel, m, octets, now);
+	if (d != DROP_NONE)
+		return d;
+	if (!src->relayed && m[0] != MESSAGE_COOKIE)
+		peer_roam(n, p, &src->from, now);
+	peer_run(n, p, now);
+	return DROP_NONE;
+}
+
+/* pass_gate() - mac1, cookie, rate; answers with a cookie reply where due */
+static enum drop pass_gate(struct node *n, const uint8_t *m, size_t octets,
+			   const struct pathset_source *src, nsec_t now)
+{
+	struct gate_result r;
+
+	n->handshakes_this_turn++;
+	gate_check(n->gate, m, octets, &src->from,
+		   n->handshakes_this_turn > LOAD_LIMIT, now, &r);
+	if (r.reply_n && !src->relayed)
+		node_send(n, src->socket, &src->from, 0, r.reply, r.reply_n);
+	return r.verdict;
+}
+
+static enum drop take_handshake(struct node *n, uint8_t *m, size_t octets,
+				const struct pathset_source *src, nsec_t now)
+{
+	enum drop d;
+
+	switch (m[0]) {
+	case MESSAGE_INITIATION:
+	case MESSAGE_AES_INITIATION:
+		d = pass_gate(n, m, octets, src, now);
+		return d == DROP_NONE ? take_initiation(n, m, octets, src, now) :
+					d;
+	case MESSAGE_RESPONSE:
+	case MESSAGE_AES_RESPONSE:
+		if (octets != sizeof(struct message_response))
+			return DROP_BAD_LENGTH;
+		d = pass_gate(n, m, octets, src, now);
+		return d == DROP_NONE ?
+			       take_response(n, m, octets, 8, src, now) :
+			       d;
+	case MESSAGE_COOKIE:
+		if (octets != sizeof(struct message_cookie))
+			return DROP_BAD_LENGTH;
+		return take_response(n, m, octets, 4, src, now);
+	}
+	return DROP_UNKNOWN_TYPE;
+}
+
+static enum drop take_discovery(struct node *n, uint8_t *m, size_t octets,
+				const struct pathset_source *src, nsec_t now)
+{
+	struct peer *p;
+	enum drop d;
+
+	if (octets < BOX_OVERHEAD)
+		return DROP_TOO_SHORT;
+	p = peers_by_hint(n, m + 4);
+	if (!p)
+		return DROP_DISCO_UNKNOWN;
+	d = pathset_input(p->paths, src, m, octets, n->epoch, now);
+	peer_run(n, p, now);
+	return d;
+}
+
+void notes_message(struct node *n, uint8_t *m, size_t octets,
+		   const struct pathset_source *src, nsec_t now)
+{
+	enum drop d;
+
+	if (octets < 4)
+		d = DROP_TOO_SHORT;
+	else if (!src->relayed && stun_is(m, octets))
+		d = discovery_stun(n, m, octets, src, now);
+	else if (box_is(m, octets))
+		d = take_discovery(n, m, octets, src, now);
+	else if (!m[1] && !m[2] && !m[3])
+		d = take_handshake(n, m, octets, src, now);
+	else
+		d = DROP_UNKNOWN_TYPE;
+	if (d != DROP_NONE)
+		drop_count(&n->drops, d);
+}
+
+static void take_datagram(struct node *n, struct note *note, nsec_t now)
+{
+	struct pathset_source src = { .socket = note->port,
+				      .from = note->from };
+
+	if (relay_is(note->data, note->n))
+		relays_input(n, note->data, note->n, note->port, &note->from,
+			     now);
+	else
+		notes_message(n, note->data, note->n, &src, now);
+}
+
+static void take_wake(struct node *n, struct peer *p, nsec_t now)
+{
+	uint32_t bits = atomic_exchange(&p->fwd->wake, 0);
+
+	if (bits & FWD_WAKE_ACTIVE)
+		peer_activate(n, p, now);
+	peer_run(n, p, now);
+}
+
+static void take_heard(struct node *n, struct peer *p, const struct note *note,
+		       nsec_t now)
+{
+	if (note->relayed)
+		return;
+	if (!p->paths) {
+		peer_roam(n, p, &note->from, now);
+		return;
+	}
+	pathset_heard(p->paths, note->port, &note->from, now);
+	peer_run(n, p, now);
+}
+
+static void take_note(struct node *n, struct note *note, nsec_t now)
+{
+	struct peer *p;
+
+	if (note->kind == NOTE_DATAGRAM) {
+		take_datagram(n, note, now);
+		return;
+	}
+	p = peers_by_slot(n, note->slot);
+	if (!p)
+		return; /* removed while the note lay here */
+	if (note->kind == NOTE_STAGE)
+		peer_stage(n, p, note->data, note->n, now);
+	else if (note->kind == NOTE_WAKE)
+		take_wake(n, p, now);
+	else
+		take_heard(n, p, note, now);
+}
+
+void notes_ready(struct node *n, nsec_t now)
+{
+	uint64_t count;
+
+	if (read(n->notes_fd, &count, sizeof(count)) < 0)
+		return;
+	n->handshakes_this_turn = 0;
+	for (unsigned i = 0; n->up && i < n->worker_count; i++) {
+		struct note *note;
+
+		while ((note = ring_peek(&n->rings[i]))) {
+			take_note(n, note, now);
+			ring_release(&n->rings[i]);
+		}
+	}
+	node_schedule(n);
+}

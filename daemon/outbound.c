@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * outbound.c - a packet's way from the TUN device to a peer
+ *
+ * 1. device_read() gives one packet or one TSO/USO super-packet of a flow
+ * 2. ip_parse() finds its destination, the trie its peer
+ * 3. offload_split() cuts it into the arena, room left for headers and tags
+ * 4. session_seal() seals runs of the same session side by side
+ * 5. udp_send() sends each run as one train, behind a relay header if need be
+ * A peer without a session gets its packets staged with the control thread.
+ */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tun/ip.h"
+
+/* One TUN read, cut and waiting to be sealed and sent. */
+struct run {
+	struct fwd_peer *peer;
+	struct session *session;
+	const struct egress_pair *egress;
+	uint8_t *out; /* first train octet */
+	size_t stride; /* octets of each datagram but the last */
+	size_t last; /* octets of the last datagram, after sealing */
+	size_t length; /* octets of each inner packet but the last */
+	size_t inner; /* octets of inner packets together */
+	unsigned count;
+	uint8_t tos;
+};
+
+struct turn {
+	struct run runs[WORKER_RUNS];
+	unsigned count;
+	struct session_out jobs[AEAD_JOBS_MAX];
+	struct {
+		struct run *run;
+		unsigned segment;
+	} origin[AEAD_JOBS_MAX];
+	unsigned job_count;
+	size_t used; /* octets of the arena */
+};
+
+static struct fwd_peer *find_peer(struct worker *w, const struct ip_header *ip)
+{
+	struct trie *t =
+		atomic_load_explicit(&w->fwd->routes, memory_order_acquire);
+	uint32_t slot = ip->v6 ? trie_find6(t, ip->destination) :
+				 trie_find4(t, ip->destination);
+	struct fwd_slot *s;
+
+	if (slot == TRIE_NONE)
+		return NULL;
+	s = fwd_slot_at(w->fwd, slot);
+	return s ? atomic_load_explicit(&s->peer, memory_order_acquire) : NULL;
+}
+
+static void note_traffic(struct worker *w, struct fwd_peer *p)
+{
+	atomic_store_explicit(&p->last_tx, w->now, memory_order_relaxed);
+	if (atomic_load_explicit(&p->active, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&p->active, true, memory_order_relaxed);
+	worker_wake(w, p, FWD_WAKE_ACTIVE);
+}
+
+/* stage() - hand a read's packets to the control thread, which waits for a session */
+static void stage(struct worker *w, struct fwd_peer *p, size_t n)
+{
+	struct offload_layout layout = { .out = w->arena, .room = WORKER_ARENA };
+	struct offload_cut cut;
+	enum drop d;
+
+	d = offload_plan(w->read_buffer, n, 1, w->mtu, &layout, &cut);
+	if (d == DROP_NONE)
+		d = offload_split(w->read_buffer, n, &layout, &cut);
+	if (d != DROP_NONE) {
+		drop_count(&w->drops, d);
+		return;
+	}
+	for (unsigned i = 0; i < cut.count; i++) {
+		size_t length = i + 1 < cut.count ? cut.length : cut.last_length;
+		struct note *note = NULL;
+
+		if (length <= WORKER_NOTE_DATA)
+			note = worker_note(w, NOTE_STAGE);
+		if (!note) {
+			drop_count(&w->drops, DROP_NO_SESSION);
+			continue;
+		}
+		note->slot = p->slot;
+		note->n = (uint16_t)length;
+		memcpy(note->data, w->arena + i * cut.stride, length);
+		worker_note_done(w);
+	}
+}
+
+/* cut() - a read into the arena as the next run */
+static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
+		struct session *s, const struct egress_pair *e,
+		const struct ip_header *ip, size_t n)
+{
+	struct run *r = &t->runs[t->count];
+	struct offload_layout layout = {
+		.out = w->arena + t->used,
+		.room = WORKER_ARENA - t->used,
+		.headroom = e->best.header_n + sizeof(struct message_data),
+		.tailroom = AEAD_TAG_OCTETS,
+	};
+	struct offload_cut c;
+	enum drop d = offload_plan(w->read_buffer, n, MESSAGE_PADDING, w->mtu,
+				   &layout, &c);
+
+	if (d == DROP_NONE)
+		d = offload_split(w->read_buffer, n, &layout, &c);
+	if (d != DROP_NONE) {
+		drop_count(&w->drops, d);
+		return;
+	}
+	*r = (struct run){ .peer = p, .session = s, .egress = e,
+			   .out = layout.out, .stride = c.stride,
+			   .count = c.count, .last = c.last_length,
+			   .length = c.length, .tos = ip->tos & 3 };
+	r->inner = (c.count - 1) * c.length + c.last_length;
+	t->used += (c.count - 1) * c.stride + layout.headroom +
+		   c.last_length + MESSAGE_PADDING + AEAD_TAG_OCTETS;
+	t->count++;
+}
+
+static void take_read(struct worker *w, struct turn *t, size_t n)
+{
+	const size_t vnet = DEVICE_VNET_OCTETS;
+	const struct egress_pair *e;
+	struct ip_header ip;
+	struct fwd_peer *p;
+	struct session *s;
+
+	if (n < vnet || !ip_parse(w->read_buffer + vnet, n - vnet, &ip)) {
+		drop_count(&w->drops, DROP_INNER_MALFORMED);
+		return;
+	}
+	p = find_peer(w, &ip);
+	if (!p) {
+		drop_count(&w->drops, DROP_NO_ROUTE);
+		return;
+	}
+	note_traffic(w, p);
+	s = atomic_load_explicit(&p->send, memory_order_acquire);
+	e = atomic_load_explicit(&p->egress, memory_order_acquire);
+	if (s && e && e->best.usable)
+		cut(w, t, p, s, e, &ip, n);
+	else
+		stage(w, p, n);
+}
+
+/* seal_jobs() - all pending jobs are of one session; note each run's last length */
+static void seal_jobs(struct worker *w, struct turn *t)
+{
+	unsigned n = t->job_count, wake = 0;
+	struct run *first;
+	enum drop d;
+
+	if (!n)
+		return;
+	t->job_count = 0;
+	first = t->origin[0].run;
+	d = session_seal(first->session, w->aead, t->jobs, n, w->mtu, w->now,
+			 &wake);
+	if (wake)
+		worker_wake(w, first->peer, wake);
+	for (unsigned i = 0; i < n; i++) {
+		struct run *r = t->origin[i].run;
+
+		if (d != DROP_NONE) {
+			drop_count(&w->drops, d);
+			r->session = NULL; /* not sent */
+		} else if (t->origin[i].segment == r->count - 1) {
+			r->last = r->egress->best.header_n + t->jobs[i].n;
+		}
+	}
+}
+
+static void seal(struct worker *w, struct turn *t)
+{
+	struct session *session = NULL;
+
+	for (unsigned i = 0; i < t->count; i++) {
+		struct run *r = &t->runs[i];
+		size_t header = r->egress->best.header_n;
+
+		if (r->session != session)
+			seal_jobs(w, t);
+		session = r->session;
+		for (unsigned k = 0; k < r->count; k++) {
+			if (t->job_count == AEAD_JOBS_MAX)
+				seal_jobs(w, t);
+			t->origin[t->job_count].run = r;
+			t->origin[t->job_count].segment = k;
+			t->jobs[t->job_count++] = (struct session_out){
+				.data = r->out + k * r->stride + header,
+				.inner = k + 1 < r->count ? r->length : r->last,
+			};
+		}
+	}
+	seal_jobs(w, t);
+}
+
+static void write_headers(const struct run *r)
+{
+	const struct egress *e = &r->egress->best;
+
+	if (!e->header_n)
+		return;
+	for (unsigned k = 0; k < r->count; k++)
+		memcpy(r->out + k * r->stride, e->header, e->header_n);
+}
+
+static struct udp_out train_of(const struct run *r)
+{
+	return (struct udp_out){
+		.to = r->egress->best.to,
+		.data = r->out,
+		.n = (r->count - 1) * r->stride + r->last,
+		.segment = r->count > 1 ? r->stride : 0,
+		.tos = r->tos,
+	};
+}
+
+/* can_join() - may run b follow run a within one train? */
+static bool can_join(const struct run *a, const struct run *b,
+		     const struct udp_out *train, unsigned segments)
+{
+	size_t segment = train->segment ? train->segment : train->n;
+
+	return a->egress == b->egress && a->tos == b->tos && a->count == 1 &&
+	       b->count == 1 && train->n == segments * segment &&
+	       b->last <= segment && segments < UDP_SEGMENTS_MAX &&
+	       train->n + b->last <= UDP_TRAIN_SEND;
+}
+
+/* send_trains() - trains of one port, in order */
+static void send_trains(struct worker *w, unsigned port,
+			const struct udp_out *trains, unsigned count)
+{
+	struct udp *u = worker_udp(w, port);
+
+	while (count) {
+		unsigned sent;
+		int err = udp_send(u, trains, count, &sent);
+
+		if (!err)
+			return;
+		trains += sent + 1;
+		count -= sent + 1;
+		drop_count(&w->drops, DROP_UDP_SEND);
+	}
+}
+
+/* send_also() - double a run onto the second path while the first is suspect */
+static void send_also(struct worker *w, const struct run *r)
+{
+	const struct egress *e = &r->egress->also;
+	size_t skip = r->egress->best.header_n;
+	uint8_t copy[2048];
+
+	for (unsigned k = 0; k < r->count; k++) {
+		const uint8_t *message = r->out + k * r->stride + skip;
+		size_t n = (k + 1 < r->count ? r->stride : r->last) - skip;
+		struct udp_out o = { .to = e->to, .data = copy,
+				     .n = e->header_n + n, .tos = r->tos };
+
+		if (o.n > sizeof(copy) ||
+		    atomic_fetch_sub(&r->peer->also_budget, 1) <= 0)
+			return;
+		memcpy(copy, e->header, e->header_n);
+		memcpy(copy + e->header_n, message, n);
+		send_trains(w, e->port, &o, 1);
+	}
+}
+
+static void account(const struct run *r)
+{
+	atomic_fetch_add_explicit(&r->peer->tx_octets, r->inner,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->peer->tx_packets, r->count,
+				  memory_order_relaxed);
+}
+
+/* compact() - move run b's only datagram right behind the train, so they are one */
+static void compact(struct udp_out *train, const struct run *b)
+{
+	uint8_t *end = (uint8_t *)(uintptr_t)train->data + train->n;
+
+	if (!train->segment)
+		train->segment = train->n;
+	memmove(end, b->out, b->last);
+	train->n += b->last;
+}
+
+static void send_all(struct worker *w, struct turn *t)
+{
+	struct udp_out trains[WORKER_RUNS];
+	unsigned count = 0, port = 0, segments = 0;
+	const struct run *before = NULL;
+
+	for (unsigned i = 0; i < t->count; i++) {
+		const struct run *r = &t->runs[i];
+
+		if (!r->session)
+			continue;
+		write_headers(r);
+		account(r);
+		if (r->egress->also.usable)
+			send_also(w, r);
+		if (count && r->egress->best.port != port) {
+			send_trains(w, port, trains, count);
+			count = 0;
+		}
+		port = r->egress->best.port;
+		if (count && before &&
+		    can_join(before, r, &trains[count - 1], segments)) {
+			compact(&trains[count - 1], r);
+			segments++;
+		} else {
+			trains[count++] = train_of(r);
+			segments = 1;
+		}
+		before = r;
+	}
+	if (count)
+		send_trains(w, port, trains, count);
+}
+
+bool outbound_turn(struct worker *w)
+{
+	struct turn t;
+	int n = 0;
+
+	t.count = t.job_count = 0;
+	t.used = 0;
+	for (unsigned reads = 0; reads < WORKER_RUNS; reads++) {
+		if (WORKER_ARENA - t.used < 96 * 1024)
+			break;
+		n = device_read(w->device, w->number, w->read_buffer,
+				DEVICE_READ_MAX);
+		if (n <= 0)
+			break;
+		take_read(w, &t, (size_t)n);
+	}
+	seal(w, &t);
+	send_all(w, &t);
+	return n > 0;
+}

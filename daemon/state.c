@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.c - what a node keeps on disk: who it is, and how it last reached its peers
+ */
+#include "daemon/state.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/rand.h"
+
+enum {
+	NODE_MAX = 16 * 1024, /* octets of node.json */
+	PATHS_MAX = 16 * 1024 * 1024,
+	PORT_FIRST = 20000, /* below Linux' ephemeral range: traversal.md 6.1 */
+	PORT_COUNT = 12000,
+};
+
+const char *state_path(const struct state *s, const char *name,
+		       char out[static PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s/%s", s->dir, name);
+	return out;
+}
+
+static void hex_write(const uint8_t *b, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02x", b[i]);
+}
+
+static bool hex_read(const char *text, uint8_t *out, size_t n)
+{
+	if (!text || strlen(text) != 2 * n)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned v;
+
+		if (sscanf(text + 2 * i, "%2x", &v) != 1)
+			return false;
+		out[i] = (uint8_t)v;
+	}
+	return true;
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+static bool copy_text(const json_t *o, const char *key, char *out, size_t room)
+{
+	const char *t = text_of(o, key);
+
+	if (!t || strlen(t) >= room)
+		return false;
+	snprintf(out, room, "%s", t);
+	return true;
+}
+
+static bool read_node(struct state *s, const json_t *o)
+{
+	const char *machine = text_of(o, "machine");
+	const char *tunnel = text_of(o, "tunnel");
+	const char *server = text_of(o, "server");
+	json_int_t port = json_integer_value(json_object_get(o, "port"));
+
+	if (!machine || !key_private_parse(machine, &s->machine))
+		return false;
+	if (!tunnel || !key_private_parse(tunnel, &s->tunnel))
+		return false;
+	if (port < 1024 || port > 65535)
+		return false;
+	s->port = (uint16_t)port;
+	s->enrolled = json_is_true(json_object_get(o, "enrolled"));
+	s->joining = json_is_true(json_object_get(o, "joining"));
+	s->down = json_is_true(json_object_get(o, "down"));
+	copy_text(o, "hostname", s->hostname, sizeof(s->hostname));
+	if (!s->enrolled && !s->joining)
+		return true;
+	if (s->joining && !hex_read(text_of(o, "secret"), s->coord.secret,
+				    sizeof(s->coord.secret)))
+		return false;
+	return server && key_public_parse(server, &s->coord.server) &&
+	       copy_text(o, "url", s->coord.url, sizeof(s->coord.url));
+}
+
+static void make_new(struct state *s)
+{
+	struct prng g = { rand_u64() };
+
+	key_private_generate(&s->machine);
+	key_private_generate(&s->tunnel);
+	s->port = (uint16_t)(PORT_FIRST + prng_below(&g, PORT_COUNT));
+}
+
+int state_save(const struct state *s)
+{
+	char machine[KEY_TEXT], tunnel[KEY_TEXT], server[KEY_TEXT];
+	char secret[2 * INVITE_SECRET_OCTETS + 1] = "", path[PATH_MAX];
+	char *text;
+	json_t *o;
+	int err;
+
+	if (s->joining)
+		hex_write(s->coord.secret, INVITE_SECRET_OCTETS, secret);
+	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s}",
+		      "version", 1, "machine",
+		      key_private_text(&s->machine, machine), "tunnel",
+		      key_private_text(&s->tunnel, tunnel), "port", s->port,
+		      "enrolled", s->enrolled, "joining", s->joining, "down",
+		      s->down, "hostname", s->hostname, "url", s->coord.url,
+		      "server", key_public_text(&s->coord.server, server),
+		      "secret", secret);
+	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
+	err = text ? file_replace(state_path(s, "node.json", path), text,
+				  strlen(text), 0600) :
+		     -ENOMEM;
+	if (text)
+		secret_wipe(text, strlen(text));
+	free(text);
+	json_decref(o);
+	secret_wipe(machine, sizeof(machine));
+	secret_wipe(tunnel, sizeof(tunnel));
+	secret_wipe(secret, sizeof(secret));
+	return err;
+}
+
+static int load_node(struct state *s, char why[static 512])
+{
+	char path[PATH_MAX], *text;
+	json_t *o;
+	size_t n;
+	bool good;
+	int err = file_read_secret(state_path(s, "node.json", path), NODE_MAX,
+				   &text, &n);
+
+	if (err == -ENOENT)
+		return err;
+	if (err == -EPERM) {
+		snprintf(why, 512, "%.400s can be read by others; run chmod 600"
+			 " on it if its keys are still secret", path);
+		return err;
+	}
+	if (err) {
+		snprintf(why, 512, "%.400s: %s", path, strerror(-err));
+		return err;
+	}
+	o = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	good = o && read_node(s, o);
+	json_decref(o);
+	secret_wipe(text, n);
+	free(text);
+	if (good)
+		return 0;
+	snprintf(why, 512, "%.380s is damaged; restore it from a backup, or "
+		 "remove it and join again", path);
+	return -EINVAL;
+}
+
+int state_open(struct state *s, const char *dir, char why[static 512])
+{
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	if (strlen(dir) >= sizeof(s->dir)) {
+		snprintf(why, 512, "--state: path is too long");
+		return -ENAMETOOLONG;
+	}
+	snprintf(s->dir, sizeof(s->dir), "%s", dir);
+	err = file_make_dir(dir, 0700);
+	if (err) {
+		snprintf(why, 512, "cannot make the state folder %.300s: %s; "
+			 "choose another with --state", dir, strerror(-err));
+		return err;
+	}
+	err = load_node(s, why);
+	if (err != -ENOENT)
+		return err;
+	make_new(s);
+	err = state_save(s);
+	if (err)
+		snprintf(why, 512, "cannot write to the state folder %.300s: "
+			 "%s; make room or choose another with --state", dir,
+			 strerror(-err));
+	return err;
+}
+
+void state_done(struct state *s)
+{
+	secret_wipe(s, sizeof(*s));
+}
+
+static json_t *peer_json(const struct state_peer *p)
+{
+	char key[KEY_TEXT], remote[ADDR_TEXT] = "", seen[25], sent[25];
+
+	if (!endpoint_is_zero(&p->remote))
+		endpoint_text(&p->remote, remote);
+	hex_write(p->seen, sizeof(p->seen), seen);
+	hex_write(p->sent, sizeof(p->sent), sent);
+	return json_pack("{s:s,s:s,s:b,s:s,s:s}", "key",
+			 key_public_text(&p->key, key), "remote", remote,
+			 "active", p->active, "seen", seen, "sent", sent);
+}
+
+int state_save_peers(const struct state *s, const struct state_peer *p,
+		     unsigned n)
+{
+	char path[PATH_MAX], *text;
+	json_t *list = json_array(), *o;
+	int err;
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list, peer_json(&p[i]));
+	o = json_pack("{s:i,s:o}", "version", 1, "peers", list);
+	text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	err = text ? file_replace(state_path(s, "paths.json", path), text,
+				  strlen(text), 0600) :
+		     -ENOMEM;
+	free(text);
+	json_decref(o);
+	return err;
+}
+
+static bool read_peer(const json_t *o, struct state_peer *out)
+{
+	const char *key = text_of(o, "key"), *remote = text_of(o, "remote");
+
+	*out = (struct state_peer){ 0 };
+	if (!key || !key_public_parse(key, &out->key))
+		return false;
+	if (remote && *remote && !endpoint_parse(remote, &out->remote))
+		return false;
+	out->active = json_is_true(json_object_get(o, "active"));
+	return hex_read(text_of(o, "seen"), out->seen, 12) &&
+	       hex_read(text_of(o, "sent"), out->sent, 12);
+}
+
+int state_load_peers(const struct state *s, struct state_peer **p, unsigned *n)
+{
+	char path[PATH_MAX], *text;
+	json_t *o, *list, *item;
+	size_t len, i;
+	int err;
+
+	*p = NULL;
+	*n = 0;
+	err = file_read(state_path(s, "paths.json", path), PATHS_MAX, &text,
+			&len);
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	o = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	list = json_object_get(o, "peers");
+	*p = calloc(json_array_size(list) + 1, sizeof(**p));
+	json_array_foreach(list, i, item)
+		if (*p && read_peer(item, &(*p)[*n]))
+			++*n;
+	json_decref(o);
+	return *p ? 0 : -ENOMEM;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * state.h - what a node keeps on disk: who it is, and how it last reached its peers
+ *
+ * Three files in the state folder (0700), each replaced atomically, each 0600:
+ *   node.json    keys, port, server: rarely written; the identity
+ *   netmap.json  the last netmap (coord/netmap.h)
+ *   paths.json   per peer: endpoint of the last good path, whether traffic flowed,
+ *                handshake timestamps; written when it changes, lost without harm
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "coord/invite.h"
+#include "coord/netmap.h"
+#include "crypto/key.h"
+
+struct state {
+	char dir[PATH_MAX - 64];
+	struct key_private machine, tunnel;
+	uint16_t port; /* stable UDP port, 20000..31999 */
+	bool enrolled; /* the server knows us */
+	bool joining; /* an invite is waiting to be used */
+	bool down; /* `adit down` was the last word */
+	struct invite coord; /* url, key; secret while joining */
+	char hostname[NETMAP_NAME];
+};
+
+/* A peer as remembered over a restart. */
+struct state_peer {
+	struct key_public key;
+	struct endpoint remote; /* of the last good direct path; zero: none */
+	bool active; /* traffic flowed in the last minutes */
+	uint8_t seen[12], sent[12]; /* TAI64N */
+};
+
+/**
+ * state_open() - Load, or make keys and a port at first start
+ * @why: On failure: what is wrong with which file and what to do
+ */
+must_check int state_open(struct state *s, const char *dir, char why[static 512]);
+void state_done(struct state *s); /* wipes */
+
+must_check int state_save(const struct state *s); /* node.json */
+
+/* state_path() - "DIR/name" into out; returns out */
+const char *state_path(const struct state *s, const char *name,
+		       char out[static PATH_MAX]);
+
+must_check int state_save_peers(const struct state *s, const struct state_peer *p,
+				unsigned n);
+/* state_load_peers() - heap array, the caller frees; 0 peers if there is no file */
+must_check int state_load_peers(const struct state *s, struct state_peer **p,
+				unsigned *n);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * status.c - one snapshot of the node as JSON (design.md section 6)
+ */
+#include "daemon/status.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "daemon/peer.h"
+
+enum {
+	STATUS_VERSION = 1
+};
+
+static json_t *text_or_null(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *endpoint_json(const struct endpoint *e)
+{
+	char buf[ADDR_TEXT];
+
+	return endpoint_is_zero(e) ? json_null() :
+				     json_string(endpoint_text(e, buf));
+}
+
+static json_t *addresses_json(const struct ipaddr *v4, const struct ipaddr *v6)
+{
+	json_t *list = json_array();
+	char buf[ADDR_TEXT];
+
+	if (!ipaddr_is_zero(v4))
+		json_array_append_new(list, json_string(ipaddr_text(v4, buf)));
+	if (!ipaddr_is_zero(v6))
+		json_array_append_new(list, json_string(ipaddr_text(v6, buf)));
+	return list;
+}
+
+static const char *kind_name(enum path_kind k)
+{
+	switch (k) {
+	case PATH_NONE:
+		return "none";
+	case PATH_RELAY:
+		return "relay";
+	case PATH_DIRECT:
+		return "direct";
+	}
+	return "none";
+}
+
+json_t *status_path(struct node *n, const struct peer *p,
+		    const struct path_info *path)
+{
+	const struct path_choice *c = &path->choice;
+	json_t *remote = c->kind == PATH_DIRECT ? endpoint_json(&c->to) :
+						  json_null();
+	json_t *relay = c->kind == PATH_RELAY && c->relay < NETMAP_RELAYS_MAX ?
+				text_or_null(n->relays[c->relay].info.name) :
+				json_null();
+
+	return json_pack("{s:s,s:o,s:o,s:f,s:i,s:f,s:I,s:s}", "kind",
+			 kind_name(c->kind), "remote", remote, "relay", relay,
+			 "rtt_ms", (double)path->rtt / 1e6, "mtu",
+			 path->mtu ? path->mtu : n->conf.mtu, "loss",
+			 path->loss, "since_s",
+			 (json_int_t)(nsec_since(path->since, time_now()) /
+				      SEC(1)),
+			 "state", path->state ? path->state : "");
+}
+
+static void current_path(const struct peer *p, struct path_info *out)
+{
+	if (p->paths)
+		pathset_current(p->paths, out);
+	else
+		*out = (struct path_info){ .choice = p->use.best,
+					   .state = "stock" };
+}
+
+static json_t *peer_json(struct node *n, const struct peer *p)
+{
+	nsec_t at = tunnel_last_handshake(p->tunnel);
+	struct path_info path = { 0 };
+	char key[KEY_TEXT];
+	json_t *addresses = addresses_json(&p->v4, &p->v6), *allowed;
+	char buf[ADDR_TEXT];
+
+	current_path(p, &path);
+	allowed = json_array();
+	for (unsigned i = 0; i < p->allowed_count; i++)
+		json_array_append_new(
+			allowed, json_string(prefix_text(&p->allowed[i], buf)));
+	return json_pack(
+		"{s:s,s:s,s:o,s:o,s:b,s:b,s:o,s:I,s:I,s:o}", "name", p->name,
+		"key", key_public_text(&p->key, key), "addresses", addresses,
+		"routes", allowed, "online", p->online || (!p->paths && at),
+		"wireguard", !p->paths, "path", status_path(n, p, &path),
+		"rx_bytes", (json_int_t)atomic_load(&p->fwd->rx_octets),
+		"tx_bytes", (json_int_t)atomic_load(&p->fwd->tx_octets),
+		"handshake_age_s",
+		at ? json_integer((json_int_t)(nsec_since(at, time_now()) /
+					       SEC(1))) :
+		     json_null());
+}
+
+static json_t *drops_json(struct node *n)
+{
+	json_t *o = json_object();
+
+	for (int d = 1; d < DROP_COUNT; d++) {
+		uint64_t sum = atomic_load(&n->drops.n[d]);
+
+		for (unsigned i = 0; n->up && i < n->worker_count; i++)
+			sum += atomic_load(&n->workers[i].drops.n[d]);
+		if (sum)
+			json_object_set_new(o, drop_name((enum drop)d),
+					    json_integer((json_int_t)sum));
+	}
+	return o;
+}
+
+static const char *state_name(const struct node *n)
+{
+	if (!n->state.enrolled && !n->conf.peer_count)
+		return "needs-join";
+	return n->up ? "running" : "stopped";
+}
+
+json_t *status_self(struct node *n)
+{
+	const struct netmap_node *self = &n->netmap.self;
+	char key[KEY_TEXT];
+
+	return json_pack("{s:s,s:s,s:o}", "name",
+			 self->name[0] ? self->name : n->state.hostname, "key",
+			 key_public_text(&n->identity.public_key, key),
+			 "addresses", addresses_json(&self->v4, &self->v6));
+}
+
+static json_t *relays_json(struct node *n)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
+		const struct relay_slot *s = &n->relays[i];
+
+		if (s->client)
+			json_array_append_new(
+				list,
+				json_pack("{s:s,s:f,s:b}", "name",
+					  s->info.name, "rtt_ms",
+					  (double)s->status.rtt / 1e6, "udp",
+					  s->status.registered));
+	}
+	return list;
+}
+
+json_t *status_json(struct node *n)
+{
+	json_t *peers = json_array();
+
+	for (unsigned i = 0; i < n->peer_count; i++)
+		json_array_append_new(peers, peer_json(n, n->peers[i]));
+	return json_pack(
+		"{s:i,s:s,s:o,s:{s:o,s:b},s:o,s:o,s:o,s:s,s:i,s:I}", "version",
+		STATUS_VERSION, "state", state_name(n), "self", status_self(n),
+		"coord", "url", text_or_null(n->state.coord.url), "connected",
+		n->coord_connected, "relays", relays_json(n), "peers", peers,
+		"drops", drops_json(n), "aead",
+		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,
+		"netmap", (json_int_t)n->netmap.version);
+}
+
+static const char *mapping_name(enum nat_behaviour b)
+{
+	switch (b) {
+	case NAT_UNKNOWN:
+		return "unknown";
+	case NAT_ENDPOINT_INDEPENDENT:
+		return "endpoint-independent";
+	case NAT_ADDRESS_DEPENDENT:
+		return "address-dependent";
+	case NAT_ADDRESS_AND_PORT_DEPENDENT:
+		return "address-and-port-dependent";
+	case NAT_NONE:
+		return "none";
+	}
+	return "unknown";
+}
+
+json_t *status_netcheck(struct node *n)
+{
+	bool changed;
+	const struct natcheck_report *r = natcheck_report(n->check[0], &changed);
+	json_t *v4 = json_pack(
+		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i}", "public",
+		endpoint_json(&r->reflexive), "mapping",
+		mapping_name(r->mapping), "filtering",
+		mapping_name(r->filtering), "allocator",
+		r->preserving ? "preserving" : "unknown", "block", 0, "pool", 0,
+		"hairpin", 0, "opener_needed", r->profile.opener_needed,
+		"nat_levels", r->mapping == NAT_NONE ? 0 : 1);
+
+	return json_pack(
+		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:{s:b,s:b,s:b,s:n},s:o}",
+		"version", STATUS_VERSION, "udp", r->udp, "ipv4", v4, "ipv6",
+		"public", endpoint_json(&r->reflexive6), "filtering", "unknown",
+		"nat64", "portmap", "pcp", 0, "natpmp", 0, "upnp", 0,
+		"external", "relays", relays_json(n));
+}
+
+static json_t *profile_json(const struct node *n)
+{
+	json_t *list = json_array();
+	char buf[ADDR_TEXT];
+
+	for (unsigned i = 0; i < n->local.count; i++) {
+		const struct candidate *c = &n->local.c[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s,s:s}", "kind",
+				  candidate_kind_name(c->kind), "at",
+				  endpoint_text(&c->at, buf)));
+	}
+	return json_pack("{s:b,s:b,s:b,s:o}", "mapping_varies",
+			 n->nat.mapping_varies, "filter_independent",
+			 n->nat.filter_independent, "opener_needed",
+			 n->nat.opener_needed, "candidates", list);
+}
+
+static json_t *remote_json(const struct node *n, const struct peer *p)
+{
+	const struct netmap_node *node =
+		netmap_peer_by_key(&n->netmap, &p->key);
+	json_t *list = json_array();
+	char buf[ADDR_TEXT];
+
+	for (unsigned i = 0; node && i < node->candidates.count; i++) {
+		const struct candidate *c = &node->candidates.c[i];
+
+		json_array_append_new(
+			list,
+			json_pack("{s:s,s:s}", "kind",
+				  candidate_kind_name(c->kind), "at",
+				  endpoint_text(&c->at, buf)));
+	}
+	return json_pack("{s:b,s:o}", "online", p->online, "candidates", list);
+}
+
+static const char *advice(const struct path_info *path)
+{
+	switch (path->choice.kind) {
+	case PATH_DIRECT:
+		return "nothing to do: the path is direct";
+	case PATH_RELAY:
+		return "traffic is relayed; a port forwarded on either router, "
+		       "or IPv6 on both sides, makes it direct";
+	case PATH_NONE:
+		return "there is no path: check that the peer is online and "
+		       "that UDP leaves this network";
+	}
+	return "";
+}
+
+json_t *status_why(struct node *n, struct peer *p)
+{
+	struct pathset_trial t[64];
+	struct path_info path = { 0 };
+	json_t *tried = json_array();
+	nsec_t next = NSEC_NEVER, now = time_now();
+	unsigned count = 0;
+
+	current_path(p, &path);
+	if (p->paths)
+		count = pathset_explain(p->paths, t, ARRAY_SIZE(t), &next);
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(tried,
+				      json_pack("{s:s,s:s}", "what", t[i].what,
+						"outcome", t[i].outcome));
+	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s}", "version",
+			 STATUS_VERSION, "peer", p->name, "path",
+			 status_path(n, p, &path), "local", profile_json(n),
+			 "remote", remote_json(n, p), "tried", tried,
+			 "next_try_s",
+			 next == NSEC_NEVER || next <= now ?
+				 json_null() :
+				 json_integer((json_int_t)((next - now) /
+							   SEC(1))),
+			 "advice", advice(&path));
+}

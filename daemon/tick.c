@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tick.c - what the packet path saw, told to the path sets of active peers
+ *
+ * Workers only write counters and time stamps. Ten times a second, and only while some
+ * peer has had traffic in the last two minutes, this compares them with the last look.
+ */
+#include "daemon/peer.h"
+#include "daemon/relays.h"
+
+/* Sending without hearing for this long is worth a ping (and 4 round trips). */
+#define SILENCE MSEC(300)
+
+static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
+			    nsec_t now)
+{
+	struct path_info info;
+	nsec_t limit;
+
+	if (p->use.best.kind != PATH_DIRECT || !last_tx)
+		return;
+	pathset_current(p->paths, &info);
+	limit = nsec_max(4 * info.rtt, SILENCE);
+	if (last_tx > last_rx && nsec_since(last_tx, now) < limit &&
+	    nsec_since(last_rx, now) > limit)
+		pathset_silent(p->paths, last_rx, now);
+}
+
+static void look_at(struct node *n, struct peer *p, nsec_t now)
+{
+	struct fwd_peer *f = p->fwd;
+	uint64_t tx = atomic_load(&f->tx_packets);
+	uint64_t rx = atomic_load(&f->rx_packets);
+	nsec_t heard = atomic_load(&f->heard_best);
+	bool moved = tx != p->last_tx_packets || rx != p->last_rx_packets;
+
+	p->last_tx_packets = tx;
+	p->last_rx_packets = rx;
+	atomic_store(&f->also_budget, 8);
+	if (moved)
+		p->idle_since = now;
+	if (!p->paths)
+		return;
+	if (moved && p->use.best.kind == PATH_RELAY)
+		relays_traffic(n, p->use.best.relay, now);
+	if (moved && nsec_since(p->traffic_told, now) >= SEC(1)) {
+		p->traffic_told = now;
+		pathset_traffic(p->paths, now);
+	}
+	if (p->use.best.kind == PATH_DIRECT &&
+	    nsec_since(heard, now) <= PEER_TICK)
+		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
+			      now);
+	look_at_silence(p, atomic_load(&f->last_tx), atomic_load(&f->last_rx),
+			now);
+	peer_run(n, p, now);
+}
+
+static void fall_idle(struct node *n, struct peer *p)
+{
+	p->active = false;
+	atomic_store(&p->fwd->active, false);
+	peers_save_soon(n);
+}
+
+void peers_tick(struct node *n, nsec_t now)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < n->peer_count; i++) {
+		struct peer *p = n->peers[i];
+
+		if (!p->active)
+			continue;
+		look_at(n, p, now);
+		if (nsec_since(p->idle_since, now) > PEER_IDLE)
+			fall_idle(n, p);
+		any |= p->active;
+	}
+	fwd_reclaim(&n->fwd);
+	n->ticking = any;
+	if (any)
+		loop_timer_at(&n->tick, now + PEER_TICK);
+}

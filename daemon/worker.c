@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker.c - a packet worker: one TUN queue, its sockets, run to completion
+ */
+#include "daemon/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { /* epoll data: ports by number, then these */
+	TAG_TUN = 100,
+	TAG_STOP,
+};
+
+struct note *worker_note(struct worker *w, enum note_kind kind)
+{
+	struct note *n = ring_reserve(w->notes);
+
+	if (!n) {
+		drop_count(&w->drops, DROP_CONTROL_RING_FULL);
+		return NULL;
+	}
+	n->kind = kind;
+	return n;
+}
+
+void worker_note_done(struct worker *w)
+{
+	ring_publish(w->notes);
+	w->noted = true;
+}
+
+void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits)
+{
+	uint32_t before = atomic_fetch_or(&p->wake, bits);
+	struct note *n;
+
+	if (before)
+		return; /* a note is on its way */
+	n = worker_note(w, NOTE_WAKE);
+	if (!n) {
+		atomic_fetch_and(&p->wake, ~bits);
+		return;
+	}
+	n->slot = p->slot;
+	worker_note_done(w);
+}
+
+static void ring_the_bell(struct worker *w)
+{
+	uint64_t one = 1;
+
+	if (!w->noted)
+		return;
+	w->noted = false;
+	if (write(w->notes_fd, &one, sizeof(one)) < 0)
+		return; /* EAGAIN: it rings already */
+}
+
+static void one_turn(struct worker *w, const struct epoll_event *ev, int n)
+{
+	for (int i = 0; i < n; i++) {
+		uint32_t tag = ev[i].data.u32;
+
+		if (tag == TAG_TUN)
+			outbound_turn(w);
+		else if (tag < WORKER_PORTS_MAX)
+			inbound_turn(w, tag);
+	}
+}
+
+static void *run(void *arg)
+{
+	struct worker *w = arg;
+	struct epoll_event ev[16];
+
+	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
+		int n;
+
+		fwd_asleep(w->fwd, w->number);
+		n = epoll_wait(w->epoll_fd, ev, ARRAY_SIZE(ev), -1);
+		fwd_awake(w->fwd, w->number);
+		w->now = time_now();
+		one_turn(w, ev, n);
+		ring_the_bell(w);
+	}
+	fwd_asleep(w->fwd, w->number);
+	return NULL;
+}
+
+static int watch(struct worker *w, int fd, uint32_t tag)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u32 = tag };
+
+	return epoll_ctl(w->epoll_fd, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+int worker_watch_port(struct worker *w, unsigned port)
+{
+	return watch(w, worker_udp(w, port)->fd, port);
+}
+
+void worker_unwatch_port(struct worker *w, unsigned port)
+{
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, worker_udp(w, port)->fd, NULL);
+}
+
+static bool make_buffers(struct worker *w)
+{
+	w->aead = aead_thread_new();
+	w->merger = offload_merger_new(w->device->tso, w->device->uso);
+	w->read_buffer = malloc(DEVICE_READ_MAX);
+	w->arena = malloc(WORKER_ARENA);
+	w->receive_buffers = malloc((size_t)WORKER_TRAINS * UDP_TRAIN_MAX);
+	w->merge = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->merge));
+	w->writes = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->writes));
+	return w->aead && w->merger && w->read_buffer && w->arena &&
+	       w->receive_buffers && w->merge && w->writes;
+}
+
+static void free_buffers(struct worker *w)
+{
+	aead_thread_free(w->aead);
+	offload_merger_free(w->merger);
+	free(w->read_buffer);
+	free(w->arena);
+	free(w->receive_buffers);
+	free(w->merge);
+	free(w->writes);
+	if (w->epoll_fd >= 0)
+		close(w->epoll_fd);
+	if (w->stop_fd >= 0)
+		close(w->stop_fd);
+}
+
+/* start_thread() - with all signals blocked: they are the control thread's */
+static int start_thread(struct worker *w)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+int worker_start(struct worker *w)
+{
+	int err;
+
+	atomic_init(&w->stop, false);
+	w->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	w->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (!make_buffers(w) || w->epoll_fd < 0 || w->stop_fd < 0) {
+		err = -ENOMEM;
+		goto err_free;
+	}
+	err = watch(w, w->device->fd[w->number], TAG_TUN);
+	if (!err)
+		err = watch(w, w->stop_fd, TAG_STOP);
+	for (unsigned i = 0; !err && i < WORKER_PORTS_MAX; i++)
+		if (atomic_load(&w->ports[i].open) &&
+		    (i < 2 || w->number == 0))
+			err = worker_watch_port(w, i);
+	if (!err)
+		err = start_thread(w);
+	if (!err)
+		return 0;
+
+err_free:
+	free_buffers(w);
+	return err;
+}
+
+void worker_stop(struct worker *w)
+{
+	uint64_t one = 1;
+
+	atomic_store_explicit(&w->stop, true, memory_order_release);
+	if (write(w->stop_fd, &one, sizeof(one)) < 0)
+		return;
+	pthread_join(w->thread, NULL);
+	free_buffers(w);
+}
