@@ -2,16 +2,15 @@
  *
  * natcheck.c - our reflexive endpoints and what kind of NAT gives them
  *
- * Theory: three rounds of Binding requests from the main sockets, each request sent
- * at 0, 100 and 300 ms until it is answered.
- *   BASIC    every server at one port: reflexive endpoints, round-trip times
- *   FILTER   one IPv4 server is asked to answer from its other port, and from its
- *            other address and port (RFC 5780 s4.4): neither was contacted before
- *   MAPPING  plain requests to the places not contacted yet (RFC 5780 s4.3)
- * FILTER comes first because contact opens filters. It also is the poison self-test
- * (traversal.md 3.4): a place that sent to our mapping before we sent to it, and then
- * sees another mapped port than places that did not, shows that early inbound packets
- * spoil mappings here. Such places never vote on the mapping behaviour.
+ * Theory: rounds of Binding requests, each sent at 0, 100 and 300 ms until answered.
+ *   BASIC    main socket: every server at one port
+ *   MAPPING  main socket: the other ports and addresses that servers offer (RFC 5780
+ *            s4.3); auxiliary socket: one server, for its own mapped port
+ *   FILTER   auxiliary socket: that server answers from its other port, and from its
+ *            other address and port; this socket contacted neither (RFC 5780 s4.4)
+ *   POISON   auxiliary socket: to the port whose answer did not come in. If it sees
+ *            another mapped port though the mapping is endpoint-independent, early
+ *            inbound packets spoil mappings here (traversal.md 3.4)
  */
 #include "traversal/natcheck.h"
 
@@ -31,14 +30,16 @@ enum {
 #define BASIC_TIME   MSEC(1500)
 #define FILTER_TIME  MSEC(600) /* plus the round trip */
 #define MAPPING_TIME MSEC(700)
+#define POISON_TIME  MSEC(700)
 
 static const nsec_t send_at[SENDS] = { 0, MSEC(100), MSEC(300) };
 
 enum round {
 	ROUND_NONE,
 	ROUND_BASIC,
-	ROUND_FILTER,
 	ROUND_MAPPING,
+	ROUND_FILTER,
+	ROUND_POISON,
 };
 
 struct probe {
@@ -47,7 +48,7 @@ struct probe {
 	struct stun_txid txid;
 	enum round round;
 	bool change_ip, change_port;
-	bool touched; /* a packet from there was asked for before we sent there */
+	bool aux; /* from the auxiliary socket */
 	unsigned server; /* in the report; NATCHECK_SERVERS_MAX: none */
 	unsigned sent;
 	nsec_t started; /* of the first send */
@@ -61,7 +62,7 @@ struct natcheck {
 	unsigned server_count;
 	struct ipaddr hosts[HOSTS_MAX];
 	unsigned host_count;
-	uint16_t port4, port6;
+	uint16_t port4, port6, aux; /* local ports, 0: none */
 	enum round round;
 	bool full;
 	nsec_t round_started, deadline;
@@ -105,6 +106,11 @@ void natcheck_set_local(struct natcheck *nc, const struct ipaddr *hosts,
 	nc->port6 = port6;
 }
 
+void natcheck_set_aux(struct natcheck *nc, uint16_t port)
+{
+	nc->aux = port;
+}
+
 static struct probe *add_probe(struct natcheck *nc, const struct endpoint *to)
 {
 	struct probe *p;
@@ -127,8 +133,7 @@ static bool sendable(const struct natcheck *nc, const struct endpoint *e)
 	return ipaddr_is_v4(&e->ip) ? nc->port4 != 0 : nc->port6 != 0;
 }
 
-/* shares_address() - an earlier server has this address: its further ports must not
- * be contacted before FILTER has asked for packets from them */
+/* shares_address() - an earlier server has this address: it waits for MAPPING */
 static bool shares_address(const struct natcheck *nc, unsigned i)
 {
 	for (unsigned k = 0; k < i; k++)
@@ -137,12 +142,18 @@ static bool shares_address(const struct natcheck *nc, unsigned i)
 	return false;
 }
 
+static void begin_round(struct natcheck *nc, enum round round, nsec_t time,
+			nsec_t now)
+{
+	nc->round = round;
+	nc->round_started = now;
+	nc->deadline = now + time;
+}
+
 void natcheck_start(struct natcheck *nc, bool full, nsec_t now)
 {
-	nc->round = ROUND_BASIC;
+	begin_round(nc, ROUND_BASIC, BASIC_TIME, now);
 	nc->full = full;
-	nc->round_started = now;
-	nc->deadline = nsec_add(now, BASIC_TIME);
 	nc->probe_count = 0;
 	for (unsigned i = 0; i < nc->server_count; i++) {
 		struct probe *p;
@@ -158,12 +169,6 @@ void natcheck_start(struct natcheck *nc, bool full, nsec_t now)
 bool natcheck_running(const struct natcheck *nc)
 {
 	return nc->round != ROUND_NONE;
-}
-
-static bool is_fresh(const struct probe *p)
-{
-	return p->rtt && !p->touched && p->round != ROUND_FILTER &&
-	       ipaddr_is_v4(&p->to.ip);
 }
 
 static const struct probe *first_answer(const struct natcheck *nc, bool v4)
@@ -184,7 +189,9 @@ static const struct probe *first_offer(const struct natcheck *nc)
 	for (unsigned i = 0; i < nc->probe_count; i++) {
 		const struct probe *p = &nc->probes[i];
 
-		if (is_fresh(p) && p->other.port && p->other.port != p->to.port)
+		if (p->rtt && p->round == ROUND_BASIC &&
+		    ipaddr_is_v4(&p->to.ip) && p->other.port &&
+		    p->other.port != p->to.port)
 			return p;
 	}
 	return NULL;
@@ -204,49 +211,19 @@ static bool may_contact(const struct endpoint *server, const struct endpoint *e)
 					   c == ADDR_CLASS_SHARED));
 }
 
-static bool begin_filter(struct natcheck *nc, nsec_t now)
+static struct probe *add_aux(struct natcheck *nc, const struct endpoint *to)
 {
-	const struct probe *offer = first_offer(nc);
-	struct endpoint to, other;
-	struct probe *p;
-	nsec_t rtt;
+	struct probe *p = nc->aux ? add_probe(nc, to) : NULL;
 
-	if (!offer)
-		return false;
-	to = offer->to;
-	other = offer->other;
-	rtt = offer->rtt;
-	nc->round = ROUND_FILTER;
-	nc->round_started = now;
-	nc->deadline = now + FILTER_TIME + nsec_min(rtt, SEC(1));
-	p = add_probe(nc, &to);
-	if (p) {
-		p->change_port = true;
-		p->expect.port = other.port;
-	}
-	if (ipaddr_eq(&other.ip, &to.ip) || !may_contact(&to, &other))
-		return true;
-	p = add_probe(nc, &to);
-	if (p) {
-		p->change_ip = p->change_port = true;
-		p->expect = other;
-	}
-	return true;
+	if (p)
+		p->aux = true;
+	return p;
 }
 
 static bool is_contacted(const struct natcheck *nc, const struct endpoint *e)
 {
 	for (unsigned i = 0; i < nc->probe_count; i++)
-		if (endpoint_eq(&nc->probes[i].to, e))
-			return true;
-	return false;
-}
-
-static bool is_touched(const struct natcheck *nc, const struct endpoint *e)
-{
-	for (unsigned i = 0; i < nc->probe_count; i++)
-		if (nc->probes[i].round == ROUND_FILTER &&
-		    endpoint_eq(&nc->probes[i].expect, e))
+		if (!nc->probes[i].aux && endpoint_eq(&nc->probes[i].to, e))
 			return true;
 	return false;
 }
@@ -254,36 +231,82 @@ static bool is_touched(const struct natcheck *nc, const struct endpoint *e)
 static void ask_mapping(struct natcheck *nc, const struct endpoint *server,
 			const struct endpoint *e)
 {
-	bool touched = is_touched(nc, e);
-	struct probe *p;
-
-	if (!sendable(nc, e) || is_contacted(nc, e) || !may_contact(server, e))
-		return;
-	p = add_probe(nc, e);
-	if (p)
-		p->touched = touched;
+	if (sendable(nc, e) && !is_contacted(nc, e) && may_contact(server, e))
+		(void)add_probe(nc, e);
 }
 
 static void begin_mapping(struct natcheck *nc, nsec_t now)
 {
 	const struct probe *offer = first_offer(nc);
-	struct endpoint to, e;
 
-	nc->round = ROUND_MAPPING;
-	nc->round_started = now;
-	nc->deadline = now + MAPPING_TIME;
+	begin_round(nc, ROUND_MAPPING, MAPPING_TIME, now);
 	if (offer) {
-		to = offer->to;
-		e = offer->other;
+		struct endpoint to = offer->to, e = offer->other;
+		struct endpoint port = { .ip = to.ip, .port = e.port };
+		struct endpoint ip = { .ip = e.ip, .port = to.port };
+
+		ask_mapping(nc, &to, &port);
+		ask_mapping(nc, &to, &ip);
 		ask_mapping(nc, &to, &e);
-		ask_mapping(nc, &to,
-			    &(struct endpoint){ .ip = to.ip, .port = e.port });
-		ask_mapping(nc, &to,
-			    &(struct endpoint){ .ip = e.ip, .port = to.port });
+		(void)add_aux(nc, &to);
 	}
 	for (unsigned i = 0; i < nc->server_count; i++)
 		if (shares_address(nc, i))
 			ask_mapping(nc, &nc->servers[i], &nc->servers[i]);
+}
+
+/* aux_answer() - the auxiliary socket's answered probe of a round that asked for a
+ * change of address or not */
+static const struct probe *aux_answer(const struct natcheck *nc, enum round r,
+				      bool change_ip)
+{
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (p->aux && p->rtt && p->round == r &&
+		    p->change_ip == change_ip)
+			return p;
+	}
+	return NULL;
+}
+
+static void begin_filter(struct natcheck *nc, nsec_t now)
+{
+	const struct probe *base = aux_answer(nc, ROUND_MAPPING, false);
+	struct endpoint to, other;
+	struct probe *p;
+
+	begin_round(nc, ROUND_FILTER,
+		    FILTER_TIME + (base ? nsec_min(base->rtt, SEC(1)) : 0), now);
+	if (!base || !base->other.port || base->other.port == base->to.port)
+		return;
+	to = base->to;
+	other = base->other;
+	p = add_aux(nc, &to);
+	if (p) {
+		p->change_port = true;
+		p->expect.port = other.port;
+	}
+	if (ipaddr_eq(&other.ip, &to.ip) || !may_contact(&to, &other))
+		return;
+	p = add_aux(nc, &to);
+	if (p) {
+		p->change_ip = p->change_port = true;
+		p->expect = other;
+	}
+}
+
+static void begin_poison(struct natcheck *nc, nsec_t now)
+{
+	struct endpoint e = { 0 };
+
+	begin_round(nc, ROUND_POISON, POISON_TIME, now);
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		if (nc->probes[i].round == ROUND_FILTER &&
+		    !nc->probes[i].rtt && !nc->probes[i].change_ip)
+			e = nc->probes[i].expect;
+	if (e.port >= MIN_PORT)
+		(void)add_aux(nc, &e);
 }
 
 static bool is_host(const struct natcheck *nc, const struct endpoint *e)
@@ -302,8 +325,7 @@ static bool varies_by_port(const struct natcheck *nc)
 			const struct probe *a = &nc->probes[i];
 			const struct probe *b = &nc->probes[k];
 
-			if (a->rtt && b->rtt && a->round != ROUND_FILTER &&
-			    b->round != ROUND_FILTER &&
+			if (a->rtt && b->rtt && !a->aux && !b->aux &&
 			    ipaddr_eq(&a->to.ip, &b->to.ip) &&
 			    !endpoint_eq(&a->mapped, &b->mapped))
 				return true;
@@ -311,10 +333,9 @@ static bool varies_by_port(const struct natcheck *nc)
 	return false;
 }
 
-/* count_samples() - IPv4 answers of places in the given state, and how many of them
- * saw another endpoint than the first one did */
-static unsigned count_samples(const struct natcheck *nc, bool touched,
-			      unsigned *differ)
+/* count_samples() - IPv4 answers to the main socket, and how many of them saw another
+ * endpoint than the first one did */
+static unsigned count_samples(const struct natcheck *nc, unsigned *differ)
 {
 	unsigned n = 0;
 
@@ -322,8 +343,7 @@ static unsigned count_samples(const struct natcheck *nc, bool touched,
 	for (unsigned i = 0; i < nc->probe_count; i++) {
 		const struct probe *p = &nc->probes[i];
 
-		if (!p->rtt || p->round == ROUND_FILTER ||
-		    p->touched != touched || !ipaddr_is_v4(&p->to.ip))
+		if (!p->rtt || p->aux || !ipaddr_is_v4(&p->to.ip))
 			continue;
 		n++;
 		*differ += !endpoint_eq(&p->mapped, &nc->report.reflexive);
@@ -331,53 +351,51 @@ static unsigned count_samples(const struct natcheck *nc, bool touched,
 	return n;
 }
 
-static void judge_mapping(struct natcheck *nc, struct natcheck_report *r)
+static void judge_mapping(const struct natcheck *nc, struct natcheck_report *r)
 {
-	unsigned fresh, fresh_differ, touched, touched_differ;
+	unsigned differ, n = count_samples(nc, &differ);
 
-	fresh = count_samples(nc, false, &fresh_differ);
-	touched = count_samples(nc, true, &touched_differ);
-	if (is_host(nc, &r->reflexive) && !fresh_differ && !touched_differ) {
-		r->mapping = NAT_NONE;
-		return;
-	}
-	if (fresh_differ) {
+	if (differ)
 		r->mapping = varies_by_port(nc) ?
 				     NAT_ADDRESS_AND_PORT_DEPENDENT :
 				     NAT_ADDRESS_DEPENDENT;
-		return;
-	}
-	r->profile.opener_needed = touched_differ > 0;
-	if (fresh > 1 || (touched && !touched_differ))
+	else if (is_host(nc, &r->reflexive))
+		r->mapping = NAT_NONE;
+	else if (n > 1)
 		r->mapping = NAT_ENDPOINT_INDEPENDENT;
-	else if (touched_differ && !r->preserving)
-		r->mapping = NAT_ADDRESS_AND_PORT_DEPENDENT;
-	else if (touched_differ) /* keeps ports until told otherwise: poison */
-		r->mapping = NAT_ENDPOINT_INDEPENDENT;
-	if (r->mapping != NAT_ENDPOINT_INDEPENDENT)
-		r->profile.opener_needed = false;
 }
 
 /* judge_filtering() - RFC 5780 s4.4. A server with one address cannot tell
  * endpoint-independent from address-dependent: the stricter is assumed. */
-static void judge_filtering(struct natcheck *nc, struct natcheck_report *r)
+static void judge_filtering(const struct natcheck *nc, struct natcheck_report *r)
 {
-	bool asked = false, by_port = false, by_both = false;
+	bool asked = false;
 
-	for (unsigned i = 0; i < nc->probe_count; i++) {
-		const struct probe *p = &nc->probes[i];
-
-		if (p->round != ROUND_FILTER)
-			continue;
-		asked = true;
-		by_both |= p->rtt && p->change_ip;
-		by_port |= p->rtt && !p->change_ip;
-	}
+	for (unsigned i = 0; i < nc->probe_count; i++)
+		asked |= nc->probes[i].round == ROUND_FILTER;
 	if (!asked)
 		return;
-	r->filtering = by_both ? NAT_ENDPOINT_INDEPENDENT :
-		       by_port ? NAT_ADDRESS_DEPENDENT :
-				 NAT_ADDRESS_AND_PORT_DEPENDENT;
+	r->filtering = aux_answer(nc, ROUND_FILTER, true) ?
+			       NAT_ENDPOINT_INDEPENDENT :
+		       aux_answer(nc, ROUND_FILTER, false) ?
+			       NAT_ADDRESS_DEPENDENT :
+			       NAT_ADDRESS_AND_PORT_DEPENDENT;
+}
+
+/* judge_opener() - measured, or assumed of a NAT that keeps ports (as Linux does) */
+static void judge_opener(const struct natcheck *nc, struct natcheck_report *r)
+{
+	const struct probe *base = aux_answer(nc, ROUND_MAPPING, false);
+	const struct probe *late = aux_answer(nc, ROUND_POISON, false);
+
+	if (r->mapping != NAT_ENDPOINT_INDEPENDENT)
+		return;
+	if (base && late)
+		r->profile.opener_needed = !endpoint_eq(&base->mapped,
+							&late->mapped);
+	else if (r->filtering == NAT_UNKNOWN ||
+		 r->filtering == NAT_ADDRESS_AND_PORT_DEPENDENT)
+		r->profile.opener_needed = r->preserving;
 }
 
 static void judge_profile(struct natcheck_report *r)
@@ -429,6 +447,7 @@ static void finish(struct natcheck *nc, nsec_t now)
 	if (v4 && nc->full) {
 		judge_mapping(nc, r);
 		judge_filtering(nc, r);
+		judge_opener(nc, r);
 		judge_profile(r);
 	} else if (v4) {
 		keep_class(&old, r);
@@ -467,11 +486,15 @@ static bool round_is_over(const struct natcheck *nc, nsec_t now)
 static void advance(struct natcheck *nc, nsec_t now)
 {
 	while (nc->round != ROUND_NONE && round_is_over(nc, now)) {
-		if (nc->round == ROUND_MAPPING || !nc->full ||
-		    !first_answer(nc, true))
+		if (!nc->full || !first_answer(nc, true) ||
+		    nc->round == ROUND_POISON)
 			finish(nc, now);
-		else if (nc->round == ROUND_FILTER || !begin_filter(nc, now))
+		else if (nc->round == ROUND_BASIC)
 			begin_mapping(nc, now);
+		else if (nc->round == ROUND_MAPPING)
+			begin_filter(nc, now);
+		else
+			begin_poison(nc, now);
 	}
 }
 
@@ -495,6 +518,7 @@ static void write_probe(struct probe *p, struct natcheck_send *out, nsec_t now)
 	if (!p->sent++)
 		p->started = now;
 	out->to = p->to;
+	out->aux = p->aux;
 	out->ttl = 0;
 	out->n = stun_write(&m, out->message);
 }

@@ -4,8 +4,10 @@
  *
  * Theory: the main socket asks several STUN servers' ports; equal answers mean
  * endpoint-independent mapping (RFC 5780 s4.3). Filtering and poisoning by asking a
- * server to answer from a port never contacted (RFC 5780 s4.4, traversal.md 3.4). Sends
- * at 0, 100 and 300 ms to each server; done when two answered or after 1.5 s.
+ * server to answer from a port never contacted (RFC 5780 s4.4, traversal.md 3.4), from
+ * an auxiliary socket: a NAT that is spoilt by it would give the main socket another
+ * port for every new destination. Sends at 0, 100 and 300 ms to each server; addresses
+ * are known when two answered or after 1.5 s.
  */
 #pragma once
 
@@ -58,22 +60,29 @@ void natcheck_set_servers(struct natcheck *nc, const struct endpoint *s, unsigne
 void natcheck_set_local(struct natcheck *nc, const struct ipaddr *hosts, unsigned n,
 			uint16_t port4, uint16_t port6, nsec_t now);
 
+/* natcheck_set_aux() - local port of an IPv4 socket made for this alone, 0: none. Without
+ * it filtering stays unknown and a port-preserving NAT is taken to need openers. Make a
+ * new socket for each full check: what one check spoilt, the next would see */
+void natcheck_set_aux(struct natcheck *nc, uint16_t port);
+
 /* natcheck_start() - measure now. full: classification; else reflexive address only */
 void natcheck_start(struct natcheck *nc, bool full, nsec_t now);
 bool natcheck_running(const struct natcheck *nc);
 
 struct natcheck_send {
 	struct endpoint to;
-	uint8_t ttl;
+	bool aux; /* from the auxiliary socket */
+	uint8_t ttl; /* 0: the usual one */
 	size_t n;
 	uint8_t message[STUN_MAX];
 };
 
-/* natcheck_poll() - true: send this from the main socket of its family */
+/* natcheck_poll() - true: send this from the main socket of its family, or from
+ * the auxiliary one */
 bool natcheck_poll(struct natcheck *nc, struct natcheck_send *out, nsec_t now);
 nsec_t natcheck_next_expiry(const struct natcheck *nc);
 
-/* natcheck_input() - a STUN message, untrusted; DROP_NONE, DROP_STUN_MALFORMED,
+/* natcheck_input() - a STUN message from either socket, untrusted; DROP_NONE, DROP_STUN_MALFORMED,
  * DROP_STUN_UNEXPECTED */
 must_check enum drop natcheck_input(struct natcheck *nc, const uint8_t *m, size_t n,
 				    const struct endpoint *from, nsec_t now);

@@ -39,7 +39,7 @@ relay_start() {
 }
 turn_start() {
 	server_start turnserver -n -L $SRV -L $SRV2 -E $SRV --realm t --lt-cred-mech \
-		--user u:p --no-tls --no-dtls --no-cli --rfc5780 \
+		--user u:p --no-tls --no-dtls --no-cli \
 		--pidfile "$LAB/srv/turn-own.pid" --userdb "$LAB/srv/turn.sqlite" \
 		--min-port 50000 --max-port 50100 --log-file stdout
 }

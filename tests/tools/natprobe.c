@@ -59,9 +59,10 @@ static void receive(struct udp *u, struct natcheck *nc)
 	}
 }
 
-static void measure(struct udp *u, struct natcheck *nc)
+static void measure(struct udp *u, struct udp *aux, struct natcheck *nc)
 {
-	struct pollfd p = { .fd = u->fd, .events = POLLIN };
+	struct pollfd p[2] = { { .fd = u->fd, .events = POLLIN },
+			       { .fd = aux->fd, .events = POLLIN } };
 	struct natcheck_send s;
 
 	natcheck_start(nc, true, time_now());
@@ -71,11 +72,12 @@ static void measure(struct udp *u, struct natcheck *nc)
 					     .n = s.n };
 			unsigned sent;
 
-			if (udp_send(u, &o, 1, &sent))
+			if (udp_send(s.aux ? aux : u, &o, 1, &sent))
 				fprintf(stderr, "natprobe: send fails\n");
 		}
-		poll(&p, 1, 5);
+		poll(p, 2, 5);
 		receive(u, nc);
+		receive(aux, nc);
 	}
 }
 
@@ -98,14 +100,14 @@ static void print_report(const struct natcheck_report *r, nsec_t took)
 
 static int run(struct endpoint *servers, unsigned n, uint16_t port)
 {
-	struct udp_params params = { .local.port = port };
+	struct udp_params params = { .local.port = port }, any = { 0 };
 	struct natcheck *nc = natcheck_new(rand_u64());
 	struct ipaddr hosts[16];
-	struct udp u;
+	struct udp u, aux;
 	bool changed;
 	nsec_t start = time_now();
 
-	if (!nc || udp_open(&u, &params)) {
+	if (!nc || udp_open(&u, &params) || udp_open(&aux, &any)) {
 		fprintf(stderr, "natprobe: no socket on port %u\n", port);
 		natcheck_free(nc);
 		return 1;
@@ -113,9 +115,11 @@ static int run(struct endpoint *servers, unsigned n, uint16_t port)
 	natcheck_set_local(nc, hosts, local_addresses(hosts, 16), u.port, 0,
 			   start);
 	natcheck_set_servers(nc, servers, n, start);
-	measure(&u, nc);
+	natcheck_set_aux(nc, aux.port);
+	measure(&u, &aux, nc);
 	print_report(natcheck_report(nc, &changed), time_now() - start);
 	udp_close(&u);
+	udp_close(&aux);
 	natcheck_free(nc);
 	return 0;
 }

@@ -11,6 +11,7 @@
 enum {
 	PORT = 3478,
 	LOCAL_PORT = 41000,
+	AUX_PORT = 41001,
 	FLIGHT = 64,
 	FLOWS = 64,
 };
@@ -33,6 +34,7 @@ struct model {
 
 struct flow {
 	struct endpoint to;
+	uint16_t local;
 	uint16_t port; /* mapped; 0: none yet */
 	bool spoiled;
 };
@@ -57,13 +59,16 @@ static struct endpoint at(uint32_t ip, uint16_t port)
 	return (struct endpoint){ .ip = ipaddr_v4(ip), .port = port };
 }
 
-static struct flow *flow_of(struct world *w, const struct endpoint *to)
+static struct flow *flow_of(struct world *w, uint16_t local,
+			    const struct endpoint *to)
 {
 	for (unsigned i = 0; i < w->flow_count; i++)
-		if (endpoint_eq(&w->flows[i].to, to))
+		if (w->flows[i].local == local &&
+		    endpoint_eq(&w->flows[i].to, to))
 			return &w->flows[i];
 	assert_true(w->flow_count < FLOWS);
 	w->flows[w->flow_count].to = *to;
+	w->flows[w->flow_count].local = local;
 	return &w->flows[w->flow_count++];
 }
 
@@ -83,32 +88,34 @@ static bool same_class(const struct model *m, const struct endpoint *a,
 	return true;
 }
 
-static uint16_t map_port(struct world *w, const struct endpoint *to)
+static uint16_t map_port(struct world *w, uint16_t local,
+			 const struct endpoint *to)
 {
-	struct flow *f = flow_of(w, to);
+	struct flow *f = flow_of(w, local, to);
 
 	if (w->m.none)
-		return f->port = LOCAL_PORT;
+		return f->port = local;
 	if (f->port)
 		return f->port;
 	if (f->spoiled)
 		return f->port = 33333;
 	for (unsigned i = 0; i < w->flow_count && !f->port; i++)
-		if (w->flows[i].port && !w->flows[i].spoiled &&
+		if (w->flows[i].port && w->flows[i].local == local &&
 		    same_class(&w->m, &w->flows[i].to, to))
 			f->port = w->flows[i].port;
 	if (!f->port)
 		f->port = w->m.random_port ? (uint16_t)(20000 + w->flow_count) :
-					     LOCAL_PORT;
+					     local;
 	return f->port;
 }
 
-static bool lets_in(struct world *w, const struct endpoint *from)
+static bool lets_in(struct world *w, uint16_t local,
+		    const struct endpoint *from)
 {
 	for (unsigned i = 0; i < w->flow_count; i++) {
 		const struct flow *f = &w->flows[i];
 
-		if (!f->port)
+		if (!f->port || f->local != local)
 			continue;
 		if (w->m.filtering == NAT_ENDPOINT_INDEPENDENT ||
 		    endpoint_eq(&f->to, from) ||
@@ -117,7 +124,7 @@ static bool lets_in(struct world *w, const struct endpoint *from)
 			return true;
 	}
 	if (w->m.poisonable)
-		flow_of(w, from)->spoiled = true;
+		flow_of(w, local, from)->spoiled = true;
 	return false;
 }
 
@@ -126,17 +133,18 @@ static void answer(struct world *w, const struct natcheck_send *s)
 	struct stun_message m, r = { .class = STUN_SUCCESS };
 	uint32_t a = s->to.ip.b[15] == (FIRST & 255) ? FIRST : SECOND;
 	uint16_t p = s->to.port;
+	uint16_t local = s->aux ? AUX_PORT : LOCAL_PORT;
 	struct endpoint from;
 
 	assert_int_equal(stun_parse(s->message, s->n, &m), DROP_NONE);
 	r.txid = m.txid;
-	r.mapped = at(w->m.none ? HOST : PUBLIC, map_port(w, &s->to));
+	r.mapped = at(w->m.none ? HOST : PUBLIC, map_port(w, local, &s->to));
 	r.other = at(w->m.two ? FIRST + SECOND - a : a, (uint16_t)(2 * PORT + 1 - p));
 	if (m.change_ip && !w->m.two)
 		return;
 	from = at(m.change_ip ? FIRST + SECOND - a : a,
 		  m.change_port ? (uint16_t)(2 * PORT + 1 - p) : p);
-	if (!lets_in(w, &from))
+	if (!lets_in(w, local, &from))
 		return;
 	for (unsigned i = 0; i < FLIGHT; i++) {
 		if (w->flight[i].due)
@@ -171,7 +179,7 @@ static void step(struct world *w)
 }
 
 static struct natcheck_report classify(const struct model *m, nsec_t *took,
-				       unsigned servers, bool full)
+				       unsigned servers, bool full, bool aux)
 {
 	static struct world w;
 	struct ipaddr host = ipaddr_v4(HOST);
@@ -183,6 +191,7 @@ static struct natcheck_report classify(const struct model *m, nsec_t *took,
 
 	w = (struct world){ .m = *m, .now = start, .nc = natcheck_new(3) };
 	natcheck_set_local(w.nc, &host, 1, LOCAL_PORT, 0, w.now);
+	natcheck_set_aux(w.nc, aux ? AUX_PORT : 0);
 	natcheck_set_servers(w.nc, s, servers, w.now);
 	natcheck_start(w.nc, full, w.now);
 	while (natcheck_running(w.nc)) {
@@ -244,7 +253,7 @@ static void test_kinds(void **state)
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++) {
 		nsec_t took;
 		struct natcheck_report r =
-			classify(&kinds[i].m, &took, kinds[i].servers, true);
+			classify(&kinds[i].m, &took, kinds[i].servers, true, true);
 
 		print_message("# %s: %u ms\n", kinds[i].what,
 			      (unsigned)(took / MSEC(1)));
@@ -258,18 +267,33 @@ static void test_kinds(void **state)
 	}
 }
 
+/* Without the auxiliary socket: the mapping, and the careful guess. */
+static void test_no_aux(void **state)
+{
+	struct model m = { .mapping = EI, .filtering = APD, .poisonable = true };
+	nsec_t took;
+	struct natcheck_report r = classify(&m, &took, 1, true, false);
+
+	assert_int_equal(r.mapping, EI);
+	assert_int_equal(r.filtering, NAT_UNKNOWN);
+	assert_true(r.profile.opener_needed);
+	m.random_port = true;
+	r = classify(&m, &took, 1, true, false);
+	assert_false(r.profile.opener_needed);
+}
+
 static void test_short_check(void **state)
 {
 	struct model m = { .mapping = EI, .filtering = APD };
 	nsec_t took;
-	struct natcheck_report r = classify(&m, &took, 2, false);
+	struct natcheck_report r = classify(&m, &took, 2, false, true);
 
 	assert_true(r.udp);
 	assert_int_equal(r.mapping, NAT_UNKNOWN);
 	assert_int_equal(r.reflexive.port, LOCAL_PORT);
 	assert_true(took <= 2 * ONE_WAY + MSEC(2));
 	m.lose = 2; /* the first to each: the second send comes at 100 ms */
-	r = classify(&m, &took, 2, false);
+	r = classify(&m, &took, 2, false, true);
 	assert_true(r.udp && took >= MSEC(100) && took < MSEC(150));
 }
 
@@ -277,12 +301,12 @@ static void test_no_udp(void **state)
 {
 	struct model m = { .dead = true };
 	nsec_t took;
-	struct natcheck_report r = classify(&m, &took, 2, true);
+	struct natcheck_report r = classify(&m, &took, 2, true, true);
 
 	assert_false(r.udp || r.profile.known);
 	assert_in_range(took, MSEC(1500), MSEC(1502));
 	assert_true(endpoint_is_zero(&r.reflexive));
-	r = classify(&m, &took, 0, true);
+	r = classify(&m, &took, 0, true, true);
 	assert_false(r.udp);
 }
 
@@ -329,6 +353,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_no_aux),
 		cmocka_unit_test(test_short_check),
 		cmocka_unit_test(test_no_udp),
 		cmocka_unit_test(test_unexpected),
