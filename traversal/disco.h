@@ -57,6 +57,7 @@ enum disco_flag { /* wire values */
 	DISCO_PING_CHOSEN = 2, /* PING: the controlling side sends data on this path */
 	DISCO_CAND_ANSWER = 1, /* CAND: in answer to a CAND; asks for none */
 	DISCO_CAND_FRESH = 2, /* CAND: please open fresh ports for the next round */
+	DISCO_CAND_LEAD = 4, /* CAND: please lead a round; I would only follow */
 };
 
 enum disco_nat_flag { /* wire values, struct nat_profile */

@@ -148,6 +148,8 @@ static void alive_again(struct path *p, nsec_t now)
 	p->unanswered = 0;
 	p->deadline = NSEC_NEVER;
 	p->due = p->interval ? nsec_add(now, p->interval) : NSEC_NEVER;
+	if (p->in_row < FIT_AT)
+		p->due = now; /* until data may be switched onto it */
 	turn(p, PATH_ALIVE, now);
 }
 
@@ -170,8 +172,6 @@ bool path_ponged(struct path *p, uint64_t txid, nsec_t now)
 		p->in_row++;
 		note(p, true);
 		alive_again(p, now);
-		if (p->in_row < FIT_AT)
-			p->due = now;
 		return true;
 	}
 	return false;

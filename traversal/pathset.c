@@ -194,11 +194,16 @@ void pathset_probe_r0(struct pathset *ps, nsec_t now)
 		probe_one(ps, &ps->peer.list.c[i], now);
 }
 
-void pathset_kick(struct pathset *ps, nsec_t now)
+void pathset_restart(struct pathset *ps, nsec_t now)
 {
 	ps->round = 0;
 	ps->retry_step = 0;
 	ps->retry = now;
+}
+
+void pathset_kick(struct pathset *ps, nsec_t now)
+{
+	pathset_restart(ps, now);
 	if (!pathset_active(ps, now))
 		return;
 	ps->cand_tries = 0;
@@ -239,6 +244,7 @@ void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
 void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
 			uint32_t generation, nsec_t now)
 {
+	ps->netmap = *l;
 	if (ps->peer_told && generation <= ps->peer.generation)
 		return;
 	ps->peer.list = *l;
@@ -256,24 +262,31 @@ void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now)
 		pathset_probe_r0(ps, now);
 }
 
+/* forget() - the path in this slot is no more */
+static void forget(struct pathset *ps, int i, nsec_t now)
+{
+	ps->path[i].used = false;
+	if (ps->followed == i)
+		ps->followed = -1;
+	if (ps->rival == i)
+		ps->rival = -1;
+	if (ps->best != i)
+		return;
+	ps->best = -1;
+	pathset_restart(ps, now);
+}
+
 void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t now)
 {
 	if (n > PATHSET_SOCKETS_MAX)
 		n = PATHSET_SOCKETS_MAX;
 	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
-		struct path *p = &ps->path[i];
+		const struct path *p = &ps->path[i];
 
 		if (!p->used)
 			continue;
-		if (p->socket < n && v6[p->socket] == !ipaddr_is_v4(&p->to.ip))
-			continue;
-		p->used = false;
-		if (ps->best == i)
-			ps->best = -1;
-		if (ps->followed == i)
-			ps->followed = -1;
-		if (ps->rival == i)
-			ps->rival = -1;
+		if (p->socket >= n || v6[p->socket] == ipaddr_is_v4(&p->to.ip))
+			forget(ps, i, now);
 	}
 	memcpy(ps->v6, v6, n * sizeof(*v6));
 	ps->socket_count = n;
@@ -322,7 +335,7 @@ static void wake(struct pathset *ps, nsec_t now)
 
 void pathset_traffic(struct pathset *ps, nsec_t now)
 {
-	bool was = pathset_active(ps, now);
+	bool was = now < ps->active_until;
 
 	ps->active_until = nsec_add(now, ACTIVE_FOR);
 	ps->used_until = nsec_add(now, USED_FOR);

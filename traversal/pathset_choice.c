@@ -100,8 +100,7 @@ static void choose_best(struct pathset *ps, nsec_t now)
 
 	if (ps->best >= 0 && hopeless(ps, &ps->path[ps->best], now)) {
 		ps->best = -1;
-		ps->round = ps->retry_step = 0;
-		ps->retry = now; /* direct again by itself */
+		pathset_restart(ps, now); /* direct again by itself */
 	}
 	if (follow(ps, now))
 		return;

@@ -5,11 +5,13 @@
 #include "traversal/pathset_inside.h"
 
 enum {
-	CANDS_MAX = 8, /* accepted per window; security.md 3.3 */
+	CANDS_MAX = 8, /* new lists per window; security.md 3.3 */
+	CAND_MESSAGES = 32, /* with repeats, and copies through several relays */
 };
 
 #define CANDS_WINDOW SEC(30)
 #define ENGAGED_FOR  SEC(15)
+#define PEER_LEADS   SEC(4) /* after it asked for fresh ports: hold still */
 
 /* kind_at() - what the peer calls this endpoint; else it is a finding of ours */
 static enum candidate_kind kind_at(const struct pathset *ps, const struct endpoint *at)
@@ -118,16 +120,17 @@ static enum drop take_pong(struct pathset *ps, const struct pathset_source *src,
 	return DROP_NONE;
 }
 
-/* adopt() - candidates newer than what we have; false: they are not */
-static bool adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
+/* newer() - does this CAND say what we do not know yet? */
+static bool newer(const struct pathset *ps, const struct disco_message *m)
 {
-	bool reborn = ps->peer_instance && m->instance > ps->peer_instance;
+	return m->instance != ps->peer_instance || !ps->peer_told ||
+	       m->generation > ps->peer.generation;
+}
 
-	if (m->instance == ps->peer_instance && ps->peer_told &&
-	    m->generation <= ps->peer.generation)
-		return false;
-	if (reborn) {
-		ps->want_handshake = true;
+static void adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
+{
+	if (ps->peer_instance && m->instance > ps->peer_instance) {
+		ps->want_handshake = true; /* it was restarted */
 		ps->acked_any = false;
 	}
 	ps->peer_instance = m->instance;
@@ -138,7 +141,6 @@ static bool adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
 	if (ps->punch.step == PUNCH_FRESHEN)
 		punch_peer_fresh(&ps->punch, now);
 	pathset_probe_r0(ps, now);
-	return true;
 }
 
 /* take_ack() - the peer has our newest candidates: the exchange is complete */
@@ -151,38 +153,76 @@ static void take_ack(struct pathset *ps, const struct disco_message *m, nsec_t n
 	ps->cand_due = NSEC_NEVER;
 }
 
-static enum drop take_cand(struct pathset *ps, const struct pathset_source *src,
-			   const struct disco_message *m, nsec_t now)
+/* may_take() - may this CAND speak at all? */
+static enum drop may_take(struct pathset *ps, const struct pathset_source *src,
+			  const struct disco_message *m, nsec_t now)
 {
-	struct path *p = src->relayed ? NULL :
+	const struct path *p = src->relayed ? NULL :
 				pathset_find(ps, src->socket, &src->from);
-	bool was = pathset_active(ps, now);
-	bool fresh;
 
 	if (!src->relayed && (!p || !p->validated))
 		return DROP_DISCO_STALE;
-	if (m->instance < ps->peer_instance)
+	if (m->instance < ps->peer_instance ||
+	    (m->instance == ps->peer_instance && ps->peer_told &&
+	     m->generation < ps->peer.generation))
 		return DROP_DISCO_STALE;
-	if (!rate_take(&ps->cand_rate, CANDS_MAX * 4, CANDS_WINDOW, now))
+	if (!rate_take(&ps->cand_rate, CAND_MESSAGES, CANDS_WINDOW, now))
 		return DROP_DISCO_BUDGET;
-	ps->engaged_until = nsec_max(ps->engaged_until,
-				     nsec_add(now, ENGAGED_FOR));
-	fresh = adopt(ps, m, now);
-	take_ack(ps, m, now);
-	if (!(m->flags & DISCO_CAND_ANSWER)) {
-		struct out o = { .kind = OUT_CAND, .via = *src };
+	if (newer(ps, m) &&
+	    !rate_take(&ps->adopt_rate, CANDS_MAX, CANDS_WINDOW, now))
+		return DROP_DISCO_BUDGET;
+	return DROP_NONE;
+}
 
-		o.flags = DISCO_CAND_ANSWER;
-		pathset_out(ps, &o);
-	}
-	if (m->flags & DISCO_CAND_FRESH && !pathset_direct(ps))
-		ps->want_sockets = true;
+/* answer_cand() - ours in exchange, to where it came from */
+static void answer_cand(struct pathset *ps, const struct pathset_source *src)
+{
+	struct out o = { .kind = OUT_CAND, .via = *src };
+
+	o.flags = DISCO_CAND_ANSWER;
+	pathset_out(ps, &o);
+}
+
+/* after_cand() - go on with what waited for it */
+static void after_cand(struct pathset *ps, unsigned flags, bool fresh, nsec_t now)
+{
 	if (!ps->acked_any && ps->cand_due == NSEC_NEVER)
 		ps->cand_due = now;
-	if ((fresh || !was || ps->retry == NSEC_NEVER) &&
-	    !pathset_direct(ps) && ps->punch.step == PUNCH_REST &&
-	    !(m->flags & DISCO_CAND_FRESH))
-		ps->retry = nsec_min(ps->retry, now);
+	if (pathset_direct(ps))
+		return;
+	if (flags & DISCO_CAND_FRESH) {
+		ps->want_sockets = true;
+		ps->peer_leads = nsec_add(now, PEER_LEADS);
+	}
+	if (ps->punch.step != PUNCH_REST || now < ps->peer_leads)
+		return;
+	if (flags & DISCO_CAND_LEAD) {
+		ps->must_lead = true;
+		ps->round += ps->round == 0;
+	}
+	if (flags & DISCO_CAND_LEAD || ps->retry == NSEC_NEVER)
+		ps->retry = now;
+	else if (fresh && ps->retry_step > 0)
+		pathset_restart(ps, now);
+}
+
+static enum drop take_cand(struct pathset *ps, const struct pathset_source *src,
+			   const struct disco_message *m, nsec_t now)
+{
+	enum drop d = may_take(ps, src, m, now);
+	bool fresh;
+
+	if (d != DROP_NONE)
+		return d;
+	fresh = newer(ps, m) || !pathset_active(ps, now);
+	ps->engaged_until = nsec_max(ps->engaged_until,
+				     nsec_add(now, ENGAGED_FOR));
+	if (newer(ps, m))
+		adopt(ps, m, now);
+	take_ack(ps, m, now);
+	if (!(m->flags & DISCO_CAND_ANSWER))
+		answer_cand(ps, src);
+	after_cand(ps, m->flags, fresh, now);
 	return DROP_NONE;
 }
 

@@ -76,6 +76,7 @@ struct pathset {
 	unsigned overlay_count;
 
 	struct side self, peer;
+	struct candidate_list netmap; /* as the coordination server said */
 	bool peer_told; /* peer comes from its CAND, not from the netmap */
 	uint32_t acked; /* our generation that the peer has */
 	bool acked_any;
@@ -94,13 +95,15 @@ struct pathset {
 	struct out out[PATHSET_OUT];
 	unsigned out_head, out_count;
 	struct budget budget;
-	struct rate cand_rate;
+	struct rate cand_rate, adopt_rate;
 
 	nsec_t active_until, used_until, engaged_until;
 	nsec_t cand_due;
 	unsigned cand_tries;
 	struct punch punch;
 	unsigned round, retry_step;
+	nsec_t peer_leads; /* until then the peer's next round is awaited */
+	bool must_lead; /* the peer asked for it */
 	nsec_t retry; /* next round or WAIT end */
 	bool want_stun, want_sockets, want_handshake;
 	nsec_t stun_asked, self_set;
@@ -127,11 +130,13 @@ int pathset_relay_best(const struct pathset *ps);
 void pathset_probe_r0(struct pathset *ps, nsec_t now);
 /* pathset_kick() - forget failures; try from the start */
 void pathset_kick(struct pathset *ps, nsec_t now);
+/* pathset_restart() - punch again from round 1, now */
+void pathset_restart(struct pathset *ps, nsec_t now);
 void pathset_ask_stun(struct pathset *ps, nsec_t now);
 
 /* ---- pathset_punch.c ---- */
 
-/* pathset_opener_safe() - may a normal ping go to this candidate without openers? */
+/* pathset_direct_safe() - may a normal ping go to this candidate without openers? */
 bool pathset_direct_safe(const struct pathset *ps, const struct candidate *c);
 void pathset_open(struct pathset *ps, unsigned round, nsec_t now);
 void pathset_tick_punch(struct pathset *ps, nsec_t now);

@@ -92,7 +92,7 @@ static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
 	return false;
 }
 
-/* flags() - decisions that wait to be told; true: one is told */
+/* tell() - decisions that wait to be told; true: one is told */
 static bool tell(struct pathset *ps, struct pathset_action *out)
 {
 	if (!choice_eq(&ps->use.best, &ps->told.best) ||
@@ -135,11 +135,12 @@ static uint64_t new_txid(struct pathset *ps)
 	return prng_u64(&ps->prng) | 1u;
 }
 
+/* attested() - our own servers saw the peer at this address: the netmap says so */
 static bool attested(const struct pathset *ps, const struct ipaddr *ip)
 {
-	for (unsigned i = 0; i < ps->peer.list.count; i++)
-		if (ps->peer.list.c[i].attested &&
-		    ipaddr_eq(&ps->peer.list.c[i].at.ip, ip))
+	for (unsigned i = 0; i < ps->netmap.count; i++)
+		if (ps->netmap.c[i].attested &&
+		    ipaddr_eq(&ps->netmap.c[i].at.ip, ip))
 			return true;
 	return false;
 }

@@ -43,7 +43,7 @@ static bool on_link(const struct pathset *ps, const struct endpoint *at)
 	for (unsigned i = 0; i < ps->self.list.count; i++) {
 		const struct candidate *mine = &ps->self.list.c[i];
 
-		if (endpoint_eq(&mine->at, at))
+		if (ipaddr_eq(&mine->at.ip, &at->ip))
 			return false;
 		near |= prefix_contains(&net, &mine->at.ip);
 	}
@@ -161,13 +161,27 @@ static void wait_more(struct pathset *ps, nsec_t now)
 	ps->retry = nsec_add(now, wait);
 }
 
-/* leads() - exactly one side with a NAT to be protected leads, else the smaller key */
+/* lopsided() - has exactly one side a NAT to be protected? */
+static bool lopsided(const struct pathset *ps)
+{
+	return (ps->self.nat.known && ps->self.nat.opener_needed) !=
+	       (ps->peer.nat.known && ps->peer.nat.opener_needed);
+}
+
+/* leads() - the side to be protected, if it is one; else the smaller key */
 static bool leads(const struct pathset *ps)
 {
-	bool mine = ps->self.nat.known && ps->self.nat.opener_needed;
-	bool theirs = ps->peer.nat.known && ps->peer.nat.opener_needed;
+	if (lopsided(ps))
+		return ps->self.nat.known && ps->self.nat.opener_needed;
+	return ps->controls;
+}
 
-	return mine != theirs ? mine : ps->controls;
+/* let_lead() - the peer should begin; ask for it, unless it does so by itself */
+static void let_lead(struct pathset *ps, bool ask, nsec_t now)
+{
+	if (ask)
+		pathset_send_cand(ps, DISCO_CAND_LEAD);
+	wait_more(ps, nsec_add(now, SEC(4)));
 }
 
 /* try_round() - the next round, if there is anything to punch at */
@@ -185,12 +199,16 @@ static void try_round(struct pathset *ps, nsec_t now)
 		return;
 	}
 	ps->round++;
-	if (!leads(ps)) {
-		if (ps->round > 1)
-			pathset_send_cand(ps, 0); /* reminds the leader */
-		wait_more(ps, nsec_add(now, SEC(2)));
+	if (!leads(ps) && !ps->must_lead) {
+		let_lead(ps, ps->round > 2, now);
 		return;
 	}
+	if (leads(ps) && !ps->must_lead && ps->round % 2 == 0 && !lopsided(ps)) {
+		/* the other order may work where the first did not */
+		let_lead(ps, true, now);
+		return;
+	}
+	ps->must_lead = false;
 	punch_begin(&ps->punch, (uint32_t)prng_u64(&ps->prng) | 1u, ps->round,
 		    ps->round > 1, now);
 	if (ps->round > 1) {
@@ -226,6 +244,8 @@ void pathset_tick_punch(struct pathset *ps, nsec_t now)
 {
 	if (pathset_direct(ps) && ps->punch.step != PUNCH_REST)
 		punch_stop(&ps->punch);
+	if (ps->retry <= now && now < ps->peer_leads)
+		ps->retry = ps->peer_leads;
 	if (ps->retry <= now && ps->punch.step == PUNCH_REST) {
 		ps->retry = NSEC_NEVER;
 		if (!pathset_direct(ps) && pathset_active(ps, now))
