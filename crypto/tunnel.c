@@ -206,13 +206,13 @@ static void install_initiated(struct tunnel *t, struct session *s)
 {
 	struct session *old = t->next ? t->next : t->current;
 
+	use(t, s); /* first: what is in use is never retired */
 	if (t->next)
 		retire(t, &t->current);
 	retire(t, &t->previous);
 	t->previous = old;
 	t->next = NULL;
 	t->current = s;
-	use(t, s);
 	queue(t, TUNNEL_SEND_KEEPALIVE, NULL); /* key confirmation */
 	queue(t, TUNNEL_ESTABLISHED, s);
 }
