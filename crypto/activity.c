@@ -30,9 +30,9 @@ void activity_release(struct activity *a)
 		free(a);
 }
 
-/* arm() - start a timer that stands still. The stamp is stored before `watched` is
- * read, and activity_watch() does it the other way round, so one of the two sees
- * the other. */
+/* arm() - start a timer that stands still. The stamp is stored before `watched`
+ * is read, and activity_watch() does it the other way round, so one of the two
+ * sees the other. */
 static bool arm(struct activity *a, _Atomic nsec_t *stamp,
 		enum activity_timer timer, nsec_t now)
 {

@@ -2,12 +2,12 @@
  *
  * activity.h - what the packet path tells the timers of a tunnel
  *
- * Theory: workers only leave stamps, relaxed atomics shared by all sessions of one
- * peer; the control thread derives the timers of WireGuard paper s6.5 from them.
- * `unanswered` and `owed` are armed timers: set when idle, cleared by what stops
- * them. A worker wakes the control thread only for a timer that is not yet watched;
- * while the control thread watches one, it looks again when that runs out, so a
- * busy tunnel costs it one look in ten seconds.
+ * Theory: workers only leave stamps, relaxed atomics shared by all sessions of
+ * one peer; the control thread derives the timers of WireGuard paper s6.5 from
+ * them. `unanswered` and `owed` are armed timers: set when idle, cleared by
+ * what stops them. A worker wakes the control thread only for a timer that is
+ * not yet watched; while the control thread watches one, it looks again when
+ * that runs out, so a busy tunnel costs it one look in ten seconds.
  *
  * Shared by the tunnel and its sessions; freed with the last of them.
  */
@@ -44,8 +44,8 @@ bool activity_sent(struct activity *a, bool data, nsec_t now);
  * thread */
 bool activity_received(struct activity *a, bool data, nsec_t now);
 
-/* activity_watch() - control thread: when the timer was armed, and watch it from now
- * on; 0: it is not, and a worker will wake us when it is */
+/* activity_watch() - control thread: when the timer was armed, and watch it
+ * from now on; 0: it is not, and a worker will wake us when it is */
 nsec_t activity_watch(struct activity *a, enum activity_timer timer);
 /* activity_forget() - control thread: all timers stopped */
 void activity_forget(struct activity *a);

@@ -2,10 +2,11 @@
  *
  * cookie.h - mac1, mac2 and cookie replies, of both sides
  *
- * Theory: mac1 is keyed by the receiver's public key: who does not know it gets no
- * answer. Under load the receiver answers with a cookie, a MAC of the sender's
- * address under a secret that changes every two minutes, sealed for whoever sent that
- * mac1; the sender then proves by mac2 that it can receive where it claims to be.
+ * Theory: mac1 is keyed by the receiver's public key: who does not know it gets
+ * no answer. Under load the receiver answers with a cookie, a MAC of the
+ * sender's address under a secret that changes every two minutes, sealed for
+ * whoever sent that mac1; the sender then proves by mac2 that it can receive
+ * where it claims to be.
  * Spec: WireGuard paper s5.4.4 and s5.4.7
  */
 #pragma once
@@ -37,7 +38,8 @@ void cookie_checker_init(struct cookie_checker *c,
 			 const struct key_public *self);
 void cookie_checker_wipe(struct cookie_checker *c);
 
-/* cookie_check_mac1() - m is a whole handshake message of n > COOKIE_MACS octets */
+/* cookie_check_mac1() - m is a whole handshake message of n > COOKIE_MACS
+ * octets */
 must_check bool cookie_check_mac1(const struct cookie_checker *c,
 				  const uint8_t *m, size_t n);
 /* cookie_check_mac2() - does it show the cookie of its source, not too old? */
@@ -64,7 +66,7 @@ void cookie_jar_wipe(struct cookie_jar *j);
 
 /* cookie_stamp() - fill in mac1 and mac2 at the end of a message of n octets */
 void cookie_stamp(struct cookie_jar *j, uint8_t *m, size_t n, nsec_t now);
-/* cookie_keep() - open a cookie reply, untrusted, and keep what it holds; false: it
- * answers nothing of ours or does not authenticate */
-must_check bool cookie_keep(struct cookie_jar *j, const struct message_cookie *m,
-			    nsec_t now);
+/* cookie_keep() - open a cookie reply, untrusted, and keep what it holds;
+ * false: it answers nothing of ours or does not authenticate */
+must_check bool cookie_keep(struct cookie_jar *j,
+			    const struct message_cookie *m, nsec_t now);

@@ -26,12 +26,13 @@ struct events { /* all zero: empty */
 	size_t message_n; /* 0: none is queued */
 };
 
-/* events_room() - may input queue more? no if a message waits or the owner does not
- * poll */
+/* events_room() - may input queue more? no if a message waits or the owner does
+ * not poll */
 bool events_room(const struct events *e);
 void events_add(struct events *e, enum tunnel_event_kind kind,
 		struct session *s);
-/* events_add_message() - TUNNEL_SEND; only one may wait; n <= TUNNEL_MESSAGE_MAX */
+/* events_add_message() - TUNNEL_SEND; only one may wait; n <=
+ * TUNNEL_MESSAGE_MAX */
 void events_add_message(struct events *e, const void *m, size_t n);
 /* events_take() - the oldest; there is one */
 void events_take(struct events *e, struct tunnel_event *out);

@@ -2,8 +2,8 @@
  *
  * evp.c - BLAKE2s and AES-256-GCM for handshakes by OpenSSL
  *
- * A call can fail only for want of memory or by a bug of ours, never by what came
- * from outside; going on without a hash would be worse than ending.
+ * A call can fail only for want of memory or by a bug of ours, never by what
+ * came from outside; going on without a hash would be worse than ending.
  */
 #include "crypto/evp.h"
 

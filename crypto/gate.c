@@ -40,8 +40,8 @@ void gate_free(struct gate *g)
 	free(g);
 }
 
-/* check_shape() - a handshake message of exactly its type's size? The type is read
- * with the three zero octets after it, so all of them must be right. */
+/* check_shape() - a handshake message of exactly its type's size? The type is
+ * read with the three zero octets after it, so all of them must be right. */
 static enum drop check_shape(const uint8_t *m, size_t n)
 {
 	size_t want;

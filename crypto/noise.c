@@ -20,7 +20,7 @@ static const char identifier[] = "WireGuard v1 zx2c4 Jason@zx2c4.com";
 struct state {
 	uint8_t hash[32], chaining_key[32], key[32];
 	enum aead_suite suite;
-	bool failed; /* sticky: a key of low order, or a field that does not open */
+	bool failed; /* sticky: key of low order, or a field does not open */
 };
 
 static void mix_hash(struct state *s, const void *p, size_t n)
@@ -28,7 +28,8 @@ static void mix_hash(struct state *s, const void *p, size_t n)
 	blake2s_hash2(s->hash, s->hash, sizeof(s->hash), p, n);
 }
 
-/* start() - the protocol's name, the identifier and the responder's static key */
+/* start() - the protocol's name, the identifier and the responder's static
+ * key */
 static struct state start(enum aead_suite suite,
 			  const struct key_public *responder)
 {
@@ -42,7 +43,8 @@ static struct state start(enum aead_suite suite,
 	return s;
 }
 
-/* token_e() - an ephemeral key: into both, as every psk pattern does (Noise s9.2) */
+/* token_e() - an ephemeral key: into both, as every psk pattern does (Noise
+ * s9.2) */
 static void token_e(struct state *s, const uint8_t ephemeral[static 32])
 {
 	blake2s_hkdf(s->chaining_key, ephemeral, 32, s->chaining_key, NULL,

@@ -2,11 +2,11 @@
  *
  * noise.h - the handshake IKpsk2, created and consumed
  *
- * Theory: four functions, one per message and side, each a row of token blocks in the
- * order of the pattern (-> e, es, s, ss, timestamp; <- e, ee, se, psk, nothing).
- * Every token mixes into the chaining key or the hash; a wrong key anywhere shows
- * when the next sealed field is opened. The type, the indices and the macs of a
- * message are the caller's.
+ * Theory: four functions, one per message and side, each a row of token blocks
+ * in the order of the pattern (-> e, es, s, ss, timestamp; <- e, ee, se, psk,
+ * nothing). Every token mixes into the chaining key or the hash; a wrong key
+ * anywhere shows when the next sealed field is opened. The type, the indices
+ * and the macs of a message are the caller's.
  * Spec: Noise revision 34 s5, s7.5, s9; WireGuard paper s5.4.2, s5.4.3
  */
 #pragma once
@@ -39,7 +39,8 @@ struct noise_keys { /* secret */
 must_check bool noise_pair_init(struct noise_pair *p,
 				const struct tunnel_params *from);
 
-/* noise_create_initiation() - fills the sealed fields of out; *n is for the answer */
+/* noise_create_initiation() - fills the sealed fields of out; *n is for the
+ * answer */
 must_check bool noise_create_initiation(struct noise *n,
 					const struct noise_pair *p,
 					const uint8_t timestamp[static 12],
@@ -53,8 +54,8 @@ must_check bool noise_create_response(const struct initiation *i,
 				      const struct noise_pair *p,
 				      struct message_response *out,
 				      struct noise_keys *keys);
-/* noise_consume_response() - m is untrusted; false: does not authenticate, *n is
- * unchanged and may await another */
+/* noise_consume_response() - m is untrusted; false: does not authenticate, *n
+ * is unchanged and may await another */
 must_check bool noise_consume_response(const struct noise *n,
 				       const struct noise_pair *p,
 				       const struct message_response *m,

@@ -45,7 +45,7 @@ bool prim_x25519(uint8_t out[static PRIM_KEY],
 		 const uint8_t k[static PRIM_KEY],
 		 const uint8_t u[static PRIM_KEY])
 {
-	if (crypto_scalarmult(out, k, u) == 0 && !prim_is_zero(out, PRIM_KEY))
+	if (crypto_scalarmult(out, k, u) == 0) /* checks for all zero */
 		return true;
 	prim_wipe(out, PRIM_KEY);
 	return false;

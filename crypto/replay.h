@@ -2,8 +2,8 @@
  *
  * replay.h - has this counter been seen? a sliding window
  *
- * Theory: a ring of 8192 bits, one per counter; moving ahead clears whole words, so
- * one word is always given up and 8128 counters stay usable.
+ * Theory: a ring of 8192 bits, one per counter; moving ahead clears whole
+ * words, so one word is always given up and 8128 counters stay usable.
  * Spec: RFC 6479; WireGuard paper s5.4.6
  */
 #pragma once

@@ -2,10 +2,11 @@
  *
  * session.c - transport keys: seal and open batches of packets
  *
- * Theory: the send counter is one atomic add per batch, so any number of threads may
- * seal; opening decrypts without a lock and then passes the counters of the whole
- * batch through the replay window under one short lock. A counter is noted only
- * after its packet authenticated, so a forger cannot move the window.
+ * Theory: the send counter is one atomic add per batch, so any number of
+ * threads may seal; opening decrypts without a lock and then passes the
+ * counters of the whole batch through the replay window under one short lock. A
+ * counter is noted only after its packet authenticated, so a forger cannot move
+ * the window.
  * Spec: WireGuard paper s5.4.6, s6.1, s6.2
  */
 #include "crypto/session.h"
@@ -95,8 +96,8 @@ static unsigned ask(struct session *s, nsec_t now)
 	return SESSION_WAKE_REKEY;
 }
 
-/* claim() - n consecutive counters; looks first, so that refused calls do not run
- * the counter around */
+/* claim() - n consecutive counters; looks first, so that refused calls do not
+ * run the counter around */
 static bool claim(struct session *s, unsigned n, uint64_t *first)
 {
 	if (counter_of(s) >= REJECT_AFTER_MESSAGES)
@@ -172,7 +173,8 @@ static enum drop read_header(const struct session_in *p, uint64_t *counter)
 						  DROP_SESSION_EXPIRED;
 }
 
-/* decrypt() - verdicts and lengths of all; counters of those that authenticated */
+/* decrypt() - verdicts and lengths of all; counters of those that
+ * authenticated */
 static void decrypt(struct session *s, struct aead_thread *at,
 		    struct session_in *p, unsigned n, uint64_t *counters)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * session.h - the transport keys of one finished handshake, seen from the tunnel
+ * session.h - the transport keys of one finished handshake, seen from the
+ * tunnel
  *
  * What packet workers call is in tunnel.h; this is the tunnel's own side.
  */

@@ -2,14 +2,16 @@
  *
  * tunnel.c - ENGINE: handshakes and timers of one peer
  *
- * Theory: three slots hold sessions. `current` is sealed with; `previous` still opens
- * what is under way; `next` is a responder's new session until the initiator has shown,
- * by anything authenticated, that it has the keys too. A handshake of ours is one
- * initiation in flight, made anew at each retry. Everything that happens is queued as
- * events; when the queue is empty, tunnel_poll() lets the rules run that are due.
- * An initiation of the peer does not disturb ours: when both cross, both complete, and
- * the one in which we were the initiator is sealed with.
- * Spec: WireGuard paper s5.4, s6; three slots and their moves as in the kernel's
+ * Theory: three slots hold sessions. `current` is sealed with; `previous` still
+ * opens what is under way; `next` is a responder's new session until the
+ * initiator has shown, by anything authenticated, that it has the keys too. A
+ * handshake of ours is one initiation in flight, made anew at each retry.
+ * Everything that happens is queued as events; when the queue is empty,
+ * tunnel_poll() lets the rules run that are due. An initiation of the peer does
+ * not disturb ours: when both cross, both complete, and the one in which we
+ * were the initiator is sealed with.
+ * Spec: WireGuard paper s5.4, s6; three slots and their moves as in the
+ * kernel's
  */
 #include "crypto/tunnel.h"
 
@@ -86,8 +88,6 @@ static void retire(struct tunnel *t, struct session **slot)
 	*slot = NULL;
 }
 
-/* ---- indices ---- */
-
 static bool turn_taken(const struct tunnel *t, uint32_t turn)
 {
 	const struct session *const all[] = { t->previous, t->current,
@@ -109,8 +109,6 @@ static uint32_t new_index(struct tunnel *t)
 		turn++;
 	return random << (TUNNEL_SLOT_BITS + 2) | t->slot << 2 | turn;
 }
-
-/* ---- our handshake ---- */
 
 static nsec_t jitter(struct tunnel *t)
 {
@@ -170,8 +168,6 @@ static void give_up(struct tunnel *t)
 	queue(t, TUNNEL_GAVE_UP, NULL);
 }
 
-/* ---- sessions ---- */
-
 static void use(struct tunnel *t, struct session *s)
 {
 	t->usable = s != NULL;
@@ -200,19 +196,20 @@ static struct session *make_session(struct tunnel *t,
 	return s;
 }
 
-/* install_initiated() - the response came: the keys are the peer's too. A session of
- * the peer's making that nothing has come in on yet stays for receiving. */
+/* install_initiated() - the response came: the keys are the peer's too. A
+ * session of the peer's making that nothing has come in on yet stays for
+ * receiving. */
 static void install_initiated(struct tunnel *t, struct session *s)
 {
 	struct session *old = t->next ? t->next : t->current;
 
+	use(t, s); /* first: what is in use is never retired */
 	if (t->next)
 		retire(t, &t->current);
 	retire(t, &t->previous);
 	t->previous = old;
 	t->next = NULL;
 	t->current = s;
-	use(t, s);
 	queue(t, TUNNEL_SEND_KEEPALIVE, NULL); /* key confirmation */
 	queue(t, TUNNEL_ESTABLISHED, s);
 }
@@ -263,9 +260,10 @@ static void rule_zero(struct tunnel *t, nsec_t now)
 		retire_all(t);
 }
 
-/* watched() - when a timer of the packet path runs out. While an earlier arming is
- * still ahead it stands, though it may have been stopped and armed again since: to
- * look then is early enough, and until then no worker need wake us. */
+/* watched() - when a timer of the packet path runs out. While an earlier arming
+ * is still ahead it stands, though it may have been stopped and armed again
+ * since: to look then is early enough, and until then no worker need wake
+ * us. */
 static nsec_t watched(struct tunnel *t, enum activity_timer timer, nsec_t at,
 		      nsec_t delay, nsec_t now)
 {
@@ -324,8 +322,8 @@ static void rule_owed(struct tunnel *t, nsec_t now)
 		t->owed_again_at = now + KEEPALIVE_TIMEOUT;
 }
 
-/* rule_owed_again() - data that came while the first keepalive was owed, unless data
- * of ours has gone out since */
+/* rule_owed_again() - data that came while the first keepalive was owed, unless
+ * data of ours has gone out since */
 static void rule_owed_again(struct tunnel *t, nsec_t now)
 {
 	if (now < t->owed_again_at)
@@ -367,8 +365,6 @@ static void run_rules(struct tunnel *t, nsec_t now)
 	rule_owed(t, now);
 	rule_owed_again(t, now);
 }
-
-/* ---- exported ---- */
 
 struct tunnel *tunnel_new(const struct tunnel_params *p)
 {
@@ -484,8 +480,6 @@ void tunnel_timestamps_restore(struct tunnel *t, const uint8_t seen[static 12],
 	memcpy(t->stamp_seen, seen, TAI64N_OCTETS);
 	memcpy(t->stamp_sent, sent, TAI64N_OCTETS);
 }
-
-/* ---- handshake input ---- */
 
 /* judge() - is this initiation the peer's, new, and not too soon? */
 static enum drop judge(const struct tunnel *t, const struct initiation *i,

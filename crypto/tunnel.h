@@ -81,7 +81,8 @@ enum tunnel_event_kind {
 				* right after TUNNEL_SESSION_USE staged packets will do */
 	TUNNEL_SESSION_ADD, /* session may be received on: enter it under its index */
 	TUNNEL_SESSION_USE, /* seal with session from now on; NULL: none, stage packets */
-	TUNNEL_SESSION_RETIRE, /* forget session; free it when no worker holds it */
+	TUNNEL_SESSION_RETIRE, /* forget session, never the one in use; free it when no
+				* worker holds it */
 	TUNNEL_GAVE_UP, /* 90 s without an answer: drop what is staged */
 	TUNNEL_ESTABLISHED, /* a handshake was completed (log, status) */
 };
@@ -151,7 +152,8 @@ must_check enum drop tunnel_input_initiation(struct tunnel *t,
 /**
  * tunnel_input_response() - Consume a response or cookie reply for one of our
  * initiations
- * @m: 92 or 64 octets, untrusted; the slot was found by index_slot(receiver)
+ * @m: 92 or 64 octets, untrusted; the slot was found by index_slot(receiver), at
+ *     offset 8 of a response and 4 of a cookie reply, which does not pass the gate
  * Return: DROP_NONE, DROP_HANDSHAKE_STATE, DROP_HANDSHAKE_CRYPTO, DROP_BAD_COOKIE;
  *         DROP_MALFORMED: neither a response of this suite nor a cookie reply
  */

@@ -2,9 +2,9 @@
  *
  * pair.h - two tunnels in memory under a virtual clock
  *
- * A side does what the daemon does: it polls after every call and at every expiry,
- * and after a packet only if the packet path asked for it. What it would send waits
- * in its outbox until pair_deliver().
+ * A side does what the daemon does: it polls after every call and at every
+ * expiry, and after a packet only if the packet path asked for it. What it
+ * would send waits in its outbox until pair_deliver().
  */
 #pragma once
 
@@ -57,7 +57,8 @@ static inline void side_push(struct side *s, const void *m, size_t n)
 	s->outbox[s->out_n++].n = n;
 }
 
-/* side_seal() - n octets of inner packet through session s; returns the verdict */
+/* side_seal() - n octets of inner packet through session s; returns the
+ * verdict */
 static inline enum drop side_seal(struct side *s, struct session *with,
 				  size_t n, nsec_t now, unsigned *wake)
 {

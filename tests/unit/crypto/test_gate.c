@@ -229,7 +229,8 @@ static void rate(void **state)
 	gate_free(f.gate);
 }
 
-/* Both ends: under load a 64-octet cookie, no session; at the retry it works. */
+/* Both ends: under load a 64-octet cookie, no session; at the retry it
+ * works. */
 static void handshake_under_load(void **state)
 {
 	struct pair p = { .suite = AEAD_CHACHA20_POLY1305 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_timers.c - the rules of time, each to the nanosecond, under a virtual clock
+ * test_timers.c - the rules of time, each to the nanosecond, under a virtual
+ * clock
  *
  * Values: WireGuard paper s6.1, s6.2, s6.4, s6.5, with the kernel's jitter.
  */
@@ -24,7 +25,8 @@ static void assert_jittered(nsec_t at, nsec_t lo)
 	assert_true(at <= lo + REKEY_TIMEOUT_JITTER);
 }
 
-/* Rule 1: the initiator that sends on a key of 120 s begins anew; not before. */
+/* Rule 1: the initiator that sends on a key of 120 s begins anew; not
+ * before. */
 static void rekey_by_initiator(void **state)
 {
 	struct pair p = connected();
@@ -89,8 +91,8 @@ static void no_late_rekey_by_responder(void **state)
 	pair_done(&p);
 }
 
-/* Rules 3 and 4: a retry each 5 s and jitter, with a new message each time; after
- * 90 s it is given up, and new traffic begins again. */
+/* Rules 3 and 4: a retry each 5 s and jitter, with a new message each time;
+ * after 90 s it is given up, and new traffic begins again. */
 static void retry_and_give_up(void **state)
 {
 	struct pair p = { .suite = AEAD_CHACHA20_POLY1305 };

@@ -334,6 +334,57 @@ static void crossing_initiations(void **state)
 	pair_done(&p);
 }
 
+/* The same while an older session stands: it goes, the other two stay. */
+static void crossing_rekey(void **state)
+{
+	struct pair p = { .suite = AEAD_CHACHA20_POLY1305 };
+	const nsec_t t1 = T0 + SEC(100);
+
+	pair_init(&p);
+	pair_connect(&p, T0);
+	tunnel_rehandshake(p.a.tunnel, true, t1);
+	tunnel_rehandshake(p.b.tunnel, true, t1);
+	side_poll(&p.a, t1);
+	side_poll(&p.b, t1);
+	side_input(&p.b, &p.a.outbox[0], t1);
+	side_input(&p.a, &p.b.outbox[0], t1);
+	side_input(&p.a, &p.b.outbox[1], t1);
+	side_input(&p.b, &p.a.outbox[1], t1);
+	p.a.out_n = p.b.out_n = 0; /* confirmations are lost */
+	assert_int_equal(p.a.count[TUNNEL_SESSION_RETIRE], 1);
+	assert_int_equal(p.b.count[TUNNEL_SESSION_RETIRE], 1);
+	assert_int_equal(side_send(&p.a, 10, t1), DROP_NONE);
+	assert_int_equal(side_send(&p.b, 10, t1), DROP_NONE);
+	pair_settle(&p, t1);
+	assert_int_equal(p.a.data_in, 1);
+	assert_int_equal(p.b.data_in, 1);
+	pair_done(&p);
+}
+
+/* What was sealed before a rekey and comes late is still opened. */
+static void previous_still_opens(void **state)
+{
+	struct pair p = { .suite = AEAD_CHACHA20_POLY1305 };
+	struct packet late_a, late_b;
+
+	pair_init(&p);
+	pair_connect(&p, T0);
+	side_send(&p.a, 10, T0);
+	side_send(&p.b, 10, T0);
+	late_a = p.a.outbox[0];
+	late_b = p.b.outbox[0];
+	p.a.out_n = p.b.out_n = 0;
+	tunnel_rehandshake(p.a.tunnel, false, T0 + SEC(30));
+	side_poll(&p.a, T0 + SEC(30));
+	pair_settle(&p, T0 + SEC(30));
+	assert_int_equal(tunnel_last_handshake(p.b.tunnel), T0 + SEC(30));
+	side_input(&p.b, &late_a, T0 + SEC(31));
+	assert_int_equal(p.b.verdict, DROP_NONE);
+	side_input(&p.a, &late_b, T0 + SEC(31));
+	assert_int_equal(p.a.verdict, DROP_NONE);
+	pair_done(&p);
+}
+
 /* Responses to nothing of ours, and of every wrong size. */
 static void unexpected_responses(void **state)
 {
@@ -424,6 +475,8 @@ int main(void)
 		cmocka_unit_test(timestamps_survive),
 		cmocka_unit_test(flood),
 		cmocka_unit_test(crossing_initiations),
+		cmocka_unit_test(crossing_rekey),
+		cmocka_unit_test(previous_still_opens),
 		cmocka_unit_test(unexpected_responses),
 		cmocka_unit_test(every_bit_counts),
 	};
