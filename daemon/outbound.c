@@ -16,6 +16,10 @@
 
 #include "tun/ip.h"
 
+enum {
+	TRAINS_MAX = 64, /* of one system call */
+};
+
 /* One TUN read, cut and waiting to be sealed and sent. */
 struct run {
 	struct fwd_peer *peer;
@@ -216,16 +220,14 @@ static void write_headers(const struct run *r)
 		memcpy(r->out + k * r->stride, e->header, e->header_n);
 }
 
-static struct udp_out train_of(const struct run *r)
-{
-	return (struct udp_out){
-		.to = r->egress->best.to,
-		.data = r->out,
-		.n = (r->count - 1) * r->stride + r->last,
-		.segment = r->count > 1 ? r->stride : 0,
-		.tos = r->tos,
-	};
-}
+/* Trains of one turn on their way to one port. */
+struct departure {
+	struct udp_out trains[TRAINS_MAX];
+	unsigned count;
+	unsigned port;
+	unsigned segments; /* of the last train */
+	const struct run *last; /* the run it is made of */
+};
 
 /* can_join() - may run b follow run a within one train? */
 static bool can_join(const struct run *a, const struct run *b,
@@ -298,38 +300,68 @@ static void compact(struct udp_out *train, const struct run *b)
 	train->n += b->last;
 }
 
+static void depart(struct worker *w, struct departure *d)
+{
+	if (d->count)
+		send_trains(w, d->port, d->trains, d->count);
+	d->count = 0;
+}
+
+/* add_trains() - a run as trains that the kernel takes: 64 datagrams, 65,000 octets */
+static void add_trains(struct worker *w, struct departure *d, const struct run *r)
+{
+	unsigned most = (unsigned)(UDP_TRAIN_SEND / r->stride);
+
+	if (most > UDP_SEGMENTS_MAX)
+		most = UDP_SEGMENTS_MAX;
+	for (unsigned k = 0; k < r->count; k += most) {
+		unsigned left = r->count - k;
+		unsigned n = left < most ? left : most;
+		size_t last = left <= most ? r->last : r->stride;
+
+		if (d->count == TRAINS_MAX)
+			depart(w, d);
+		d->trains[d->count++] = (struct udp_out){
+			.to = r->egress->best.to,
+			.data = r->out + k * r->stride,
+			.n = (n - 1) * r->stride + last,
+			.segment = n > 1 ? r->stride : 0,
+			.tos = r->tos,
+		};
+		d->segments = n;
+	}
+	d->last = r;
+}
+
+static void send_run(struct worker *w, struct departure *d, const struct run *r)
+{
+	struct udp_out *train;
+
+	write_headers(r);
+	account(r);
+	if (r->egress->also.usable)
+		send_also(w, r);
+	if (d->count && r->egress->best.port != d->port)
+		depart(w, d);
+	d->port = r->egress->best.port;
+	train = d->count ? &d->trains[d->count - 1] : NULL;
+	if (!train || !can_join(d->last, r, train, d->segments)) {
+		add_trains(w, d, r);
+		return;
+	}
+	compact(train, r);
+	d->segments++;
+}
+
 static void send_all(struct worker *w, struct turn *t)
 {
-	struct udp_out trains[WORKER_RUNS];
-	unsigned count = 0, port = 0, segments = 0;
-	const struct run *before = NULL;
+	struct departure d;
 
-	for (unsigned i = 0; i < t->count; i++) {
-		const struct run *r = &t->runs[i];
-
-		if (!r->session)
-			continue;
-		write_headers(r);
-		account(r);
-		if (r->egress->also.usable)
-			send_also(w, r);
-		if (count && r->egress->best.port != port) {
-			send_trains(w, port, trains, count);
-			count = 0;
-		}
-		port = r->egress->best.port;
-		if (count && before &&
-		    can_join(before, r, &trains[count - 1], segments)) {
-			compact(&trains[count - 1], r);
-			segments++;
-		} else {
-			trains[count++] = train_of(r);
-			segments = 1;
-		}
-		before = r;
-	}
-	if (count)
-		send_trains(w, port, trains, count);
+	d.count = 0;
+	for (unsigned i = 0; i < t->count; i++)
+		if (t->runs[i].session)
+			send_run(w, &d, &t->runs[i]);
+	depart(w, &d);
 }
 
 bool outbound_turn(struct worker *w)
