@@ -126,6 +126,7 @@ int loop_signal_add(struct loop *l, struct loop_signal *s, int signo,
 		    void (*raised)(struct loop_signal *, nsec_t))
 {
 	s->raised = raised;
+	s->loop = l;
 	s->ev = evsignal_new(l->base, signo, on_raised, s);
 	return s->ev && event_add(s->ev, NULL) == 0 ? 0 : -ENOMEM;
 }

@@ -34,6 +34,7 @@ struct loop_timer {
 struct loop_signal {
 	struct event *ev;
 	void (*raised)(struct loop_signal *s, nsec_t now);
+	struct loop *loop; /* that it was added to */
 };
 
 must_check int loop_init(struct loop *l); /* 0 or -ENOMEM */
