@@ -191,7 +191,7 @@ static void after_cand(struct pathset *ps, unsigned flags, bool fresh, nsec_t no
 	if (pathset_direct(ps))
 		return;
 	if (flags & DISCO_CAND_FRESH) {
-		ps->want_sockets = true;
+		ps->want_sockets |= now >= ps->peer_leads;
 		ps->peer_leads = nsec_add(now, PEER_LEADS);
 	}
 	if (ps->punch.step != PUNCH_REST || now < ps->peer_leads)

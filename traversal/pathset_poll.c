@@ -212,6 +212,9 @@ static void send_cand(struct pathset *ps, const struct out *o,
 {
 	struct disco_message m = { .type = DISCO_CAND, .flags = o->flags };
 
+	/* in each of them, for the network may swap or lose one */
+	if (ps->punch.step == PUNCH_FRESHEN && ps->punch.round > 1)
+		m.flags |= DISCO_CAND_FRESH;
 	m.instance = ps->instance;
 	m.generation = ps->self.generation;
 	m.ack = ps->peer_told ? ps->peer.generation : 0;

@@ -213,7 +213,7 @@ static void try_round(struct pathset *ps, nsec_t now)
 		    ps->round > 1, now);
 	if (ps->round > 1) {
 		ps->want_sockets = true;
-		pathset_send_cand(ps, DISCO_CAND_FRESH);
+		pathset_send_cand(ps, 0); /* tells the peer to do so too */
 	}
 }
 

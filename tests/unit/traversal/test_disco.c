@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_disco.c - layouts, what is ignored, what is refused
+ */
+#include "tests/unit/unit.h"
+
+#include "traversal/disco.h"
+
+static void layouts(void **state)
+{
+	static const struct {
+		struct disco_message m;
+		const char *hex;
+	} rows[] = {
+		{ { .type = DISCO_PING, .flags = DISCO_PING_CHOSEN,
+		    .txid = 0x0102030405060708, .generation = 9 },
+		  "01010002 0102030405060708 00000009" },
+		{ { .type = DISCO_PONG, .txid = 1, .generation = 2,
+		    .observed = { .ip = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255,
+					    255, 192, 0, 2, 1 } },
+				  .port = 0x1234 } },
+		  "02010000 0000000000000001 00000002"
+		  "00000000000000000000ffffc0000201 1234" },
+		{ { .type = DISCO_CAND, .instance = 3, .generation = 4, .ack = 5,
+		    .nat = { .known = true, .opener_needed = true,
+			     .public_hop = 2 } },
+		  "03010000 0000000000000003 00000004 00000005 09020000 00" },
+		{ { .type = DISCO_GO, .plan = 6, .round = 1 },
+		  "04010000 00000006 01000000" },
+		{ { .type = DISCO_OPENED, .plan = 6, .round = 2 },
+		  "05010000 00000006 02000000" },
+	};
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t want[DISCO_MAX], got[DISCO_MAX], again[DISCO_MAX];
+		size_t n = unit_hex(rows[i].hex, want, sizeof(want));
+		struct disco_message back;
+
+		assert_int_equal(disco_write(&rows[i].m, got), n);
+		assert_memory_equal(got, want, n);
+		assert_int_equal(disco_read(want, n, &back), DROP_NONE);
+		assert_int_equal(disco_write(&back, again), n);
+		assert_memory_equal(again, want, n);
+		got[1] = 200; /* a newer version */
+		got[n] = 0xff; /* with more at its end */
+		assert_int_equal(disco_read(got, n + 1, &back), DROP_NONE);
+		for (size_t cut = 0; cut < n; cut++)
+			assert_int_equal(disco_read(want, cut, &back),
+					 DROP_MALFORMED);
+	}
+}
+
+static void unknown_types(void **state)
+{
+	const uint8_t zero[40] = { 0 }, high[40] = { 6 };
+	struct disco_message m = { .plan = 77 };
+
+	(void)state;
+	assert_int_equal(disco_read(zero, sizeof(zero), &m), DROP_DISCO_TYPE);
+	assert_int_equal(disco_read(high, sizeof(high), &m), DROP_DISCO_TYPE);
+	assert_int_equal(m.plan, 77);
+}
+
+static void the_longest_fits(void **state)
+{
+	struct disco_message m = { .type = DISCO_CAND }, back;
+	struct candidate c = { .kind = CANDIDATE_REFLEXIVE };
+	uint8_t buf[DISCO_MAX];
+	size_t n;
+
+	(void)state;
+	assert_true(endpoint_parse("192.0.2.1:5000", &c.at));
+	for (int i = 0; i < CANDIDATES_MAX; i++, c.at.port++)
+		assert_true(candidate_add(&m.candidates, &c));
+	n = disco_write(&m, buf);
+	assert_in_range(n, 1, BOX_PLAIN_MAX);
+	assert_int_equal(disco_read(buf, n, &back), DROP_NONE);
+	assert_int_equal(back.candidates.count, CANDIDATES_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(layouts),
+		cmocka_unit_test(unknown_types),
+		cmocka_unit_test(the_longest_fits),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
