@@ -420,6 +420,67 @@ static void test_rebinding(void **state)
 	world_free(w);
 }
 
+/* An old REGISTER, seen on the wire and sent again from its own address, does not move
+ * the registration back. */
+static void test_replayed_register(void **state)
+{
+	struct world *w = two_registered();
+	struct relay_client_send s;
+	struct packet old = { 0 };
+	struct relay_client *c = w->node[0].client;
+
+	w->node[0].at.port = 50000;
+	relay_client_network_changed(c, w->now);
+	for (int i = 0; i < 200 && !old.n; i++) {
+		for (unsigned k = 0; k < FLIGHT; k++)
+			if (w->flight[k].due &&
+			    w->flight[k].m[1] == FRAME_REGISTER)
+				old = w->flight[k];
+		step(w);
+	}
+	assert_true(old.n);
+	run(w, MSEC(100));
+	w->node[0].at.port = 50001;
+	relay_client_network_changed(c, w->now);
+	run(w, MSEC(200));
+	assert_true(registered(w, 0));
+	arrive_at_server(w, &old);
+	assert_int_equal(drops(w, DROP_RELAY_COOKIE), 1);
+	send_data(w, 1, 0, "still here");
+	run(w, MSEC(50));
+	assert_int_equal(w->node[0].got, 1);
+	assert_false(relay_client_poll(c, &s, w->now));
+	world_free(w);
+}
+
+/* A cookie lives for two to four minutes, whatever clock its holder claims. */
+static void test_cookie_expires(void **state)
+{
+	static const uint8_t fresh[2][32] = { { 1, 2 }, { 3, 4 } };
+
+	for (unsigned turns = 0; turns <= 2; turns++) {
+		struct world *w = world_new();
+		struct packet reg = { 0 };
+
+		give_good_token(w, 0);
+		for (int i = 0; i < 100 && !reg.n; i++) {
+			step(w);
+			for (unsigned k = 0; k < FLIGHT; k++)
+				if (w->flight[k].due &&
+				    w->flight[k].m[1] == FRAME_REGISTER)
+					reg = w->flight[k];
+		}
+		assert_true(reg.n);
+		for (unsigned t = 0; t < turns; t++) {
+			w->now += SEC(121);
+			relay_server_tick(w->server, fresh[t], w->now, WALL);
+		}
+		arrive_at_server(w, &reg);
+		assert_int_equal(drops(w, DROP_RELAY_COOKIE), turns == 2);
+		world_free(w);
+	}
+}
+
 static void test_relay_restart(void **state)
 {
 	struct world *w = two_registered();
@@ -630,6 +691,8 @@ int main(void)
 		cmocka_unit_test(test_first_packet_is_not_delayed),
 		cmocka_unit_test(test_absent_receiver),
 		cmocka_unit_test(test_rebinding),
+		cmocka_unit_test(test_replayed_register),
+		cmocka_unit_test(test_cookie_expires),
 		cmocka_unit_test(test_relay_restart),
 		cmocka_unit_test(test_node_restart),
 		cmocka_unit_test(test_dead_relay),
