@@ -355,16 +355,17 @@ unblock_direct() { unblock direct; }
 
 # --- adit -----------------------------------------------------------------------------
 
-# programs - sets ADITD, ADIT, ADIT_COORD: from ADIT_BIN, or found in the build folder
+# programs - sets ADITD, ADIT, ADIT_COORD from ADIT_BIN: a build folder, or one with the
+# programs in it
 programs() {
-	local dir
-	for dir in ${ADIT_BIN:-} "$ROOT/build/daemon" "$ROOT/build" "$ROOT/build/coord"; do
-		[ -x "$dir/aditd" ] && : "${ADITD:=$dir/aditd}"
-		[ -x "$dir/adit" ] && : "${ADIT:=$dir/adit}"
-		[ -x "$dir/adit-coord" ] && : "${ADIT_COORD:=$dir/adit-coord}"
+	local bin=${ADIT_BIN:-$ROOT/build} dir
+	for dir in "$bin" "$bin/daemon" "$bin/daemon/cli" "$bin/coord"; do
+		[ -f "$dir/aditd" ] && : "${ADITD:=$dir/aditd}"
+		[ -f "$dir/adit" ] && : "${ADIT:=$dir/adit}"
+		[ -f "$dir/adit-coord" ] && : "${ADIT_COORD:=$dir/adit-coord}"
 	done
-	[ -n "${ADITD:-}" ] && [ -n "${ADIT:-}" ] && [ -n "${ADIT_COORD:-}" ] ||
-		die "aditd, adit and adit-coord are not built: meson setup build && ninja -C build, or set ADIT_BIN"
+	[ -x "${ADITD:-}" ] && [ -x "${ADIT:-}" ] && [ -x "${ADIT_COORD:-}" ] ||
+		die "aditd, adit and adit-coord are not built in $bin: meson setup build && ninja -C build, or set ADIT_BIN"
 }
 # tool NAME - builds tests/tools/NAME.c into the lab once; prints its path
 tool() {
