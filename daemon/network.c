@@ -71,6 +71,8 @@ static void update_peer(struct node *n, struct peer *p,
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
+	if (node->online && !p->online)
+		peer_hurry(n, p, now);
 	p->online = node->online;
 	p->v4 = node->v4;
 	p->v6 = node->v6;

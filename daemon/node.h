@@ -63,9 +63,9 @@ struct peer {
 	struct staged *staged, **staged_end;
 	unsigned staged_count;
 	bool active; /* in the list of active peers */
-	bool rehandshake; /* restart: handshake as soon as something is sendable */
 	struct path_choice reply; /* where a handshake being answered came from */
 	nsec_t traffic_told; /* last pathset_traffic() */
+	nsec_t hurried; /* last peer_hurry() that began a handshake */
 	nsec_t idle_since; /* active: last traffic */
 	uint64_t last_rx_packets, last_tx_packets; /* at the last tick */
 	uint32_t generation; /* of its candidates that we know */

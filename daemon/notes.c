@@ -128,6 +128,8 @@ static enum drop take_discovery(struct node *n, uint8_t *m, size_t octets,
 	if (!p)
 		return DROP_DISCO_UNKNOWN;
 	d = pathset_input(p->paths, src, m, octets, n->epoch, now);
+	if (d == DROP_NONE)
+		peer_hurry(n, p, now);
 	peer_run(n, p, now);
 	return d;
 }

@@ -13,6 +13,8 @@
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
 
+#define HURRY_GAP MSEC(200) /* between handshakes begun by peer_hurry() */
+
 /* ---- staging ---- */
 
 static void drop_staged(struct node *n, struct peer *p, enum drop why)
@@ -144,6 +146,16 @@ static struct path_choice direct_choice(const struct endpoint *to)
 				     .to = *to };
 }
 
+void peer_hurry(struct node *n, struct peer *p, nsec_t now)
+{
+	if (p->current || (!p->active && !p->staged_count))
+		return;
+	if (p->hurried && nsec_since(p->hurried, now) < HURRY_GAP)
+		return;
+	p->hurried = now;
+	tunnel_rehandshake(p->tunnel, true, now);
+}
+
 void peer_refresh_egress(struct node *n, struct peer *p, nsec_t now)
 {
 	struct egress_pair *e = calloc(1, sizeof(*e)), *old;
@@ -167,6 +179,8 @@ void peer_refresh_egress(struct node *n, struct peer *p, nsec_t now)
 	atomic_store(&p->fwd->also_budget, 64);
 	fwd_set_egress(&n->fwd, p->fwd, e);
 	flush_staged(n, p, now);
+	if (e->best.usable)
+		peer_hurry(n, p, now);
 }
 
 static void log_use(const struct peer *p, const struct path_choice *c)
@@ -284,7 +298,6 @@ void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 static void established(struct node *n, struct peer *p)
 {
 	log_debug("peer %s: handshake done", p->name);
-	p->rehandshake = false;
 	peers_save_soon(n);
 }
 
@@ -353,6 +366,7 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 			break;
 		case PATHSET_REHANDSHAKE:
 			tunnel_rehandshake(p->tunnel, false, now);
+			peer_hurry(n, p, now);
 			break;
 		}
 	}

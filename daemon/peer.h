@@ -42,6 +42,10 @@ void peer_send_message(struct node *n, struct peer *p, const uint8_t *m, size_t 
 /* peer_refresh_egress() - build the egress anew: relay channels or paths changed */
 void peer_refresh_egress(struct node *n, struct peer *p, nsec_t now);
 
+/* peer_hurry() - something suggests that the peer can be reached now: if traffic waits
+ * for a session, do not sit out the retry of 5 s; at most one handshake in 200 ms */
+void peer_hurry(struct node *n, struct peer *p, nsec_t now);
+
 /* peer_roam() - a stock peer was heard, authenticated, from there */
 void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 	       nsec_t now);
