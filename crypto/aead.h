@@ -31,7 +31,8 @@ enum {
 	AEAD_JOBS_MAX = 64, /* jobs of one call */
 };
 
-/* An expanded key: storage for whichever implementation is in use. */
+/* An expanded key: storage for whichever implementation is in use. On the heap, what
+ * embeds it comes from aligned_alloc(): vector instructions rely on the 64. */
 struct aead_key {
 	_Alignas(64) uint8_t raw[32]; /* secret */
 	enum aead_suite suite;
@@ -53,8 +54,11 @@ struct aead_thread;
 /**
  * aead_setup() - Choose implementations; once per process, before threads start
  * @force: NULL, or an implementation name to use for all suites ("libsodium",
- *         "ipsec-mb", "ipsec-mb-avx2", ...), for tests and benchmarks
- * Return: 0; -ENOENT if the forced one is not here; -EIO if implementations disagree
+ *         "openssl", "ipsec-mb", "ipsec-mb-avx512", "ipsec-mb-avx2", "ipsec-mb-sse"),
+ *         for tests and benchmarks; a suite that it lacks is chosen as ever
+ * Cost: some milliseconds of measurement
+ * Return: 0; -ENOENT if the forced one is not here; -EIO if implementations disagree;
+ *         -ENOMEM. Called again, it invalidates all keys and threads
  */
 must_check int aead_setup(const char *force);
 

@@ -2,9 +2,9 @@
  *
  * blake2s.h - BLAKE2s and what Noise builds on it
  *
- * Spec: RFC 7693; HMAC RFC 2104 over BLAKE2s-256; HKDF as in Noise revision 34 s4.3
- * (extract with the chaining key, expand without info). WireGuard calls them Hash,
- * Mac (keyed, 16 octets out) and Kdf (paper s5.4).
+ * Spec: RFC 7693; HMAC RFC 2104 over BLAKE2s-256; HKDF as in Noise revision 34
+ * s4.3 (extract with the chaining key, expand without info). WireGuard calls
+ * them Hash, Mac (keyed, 16 octets out) and Kdf (paper s5.4).
  */
 #pragma once
 
@@ -25,7 +25,8 @@ void blake2s_hash(uint8_t out[static BLAKE2S_OCTETS], const void *m, size_t n);
 void blake2s_hash2(uint8_t out[static BLAKE2S_OCTETS], const void *a,
 		   size_t a_n, const void *b, size_t b_n);
 
-/* blake2s_mac() - keyed BLAKE2s with 16 octets of output; key of 1..32 octets */
+/* blake2s_mac() - keyed BLAKE2s with 16 octets of output; key of 1..32
+ * octets */
 void blake2s_mac(uint8_t out[static BLAKE2S_MAC], const uint8_t *key,
 		 size_t key_n, const void *m, size_t n);
 

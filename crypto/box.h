@@ -37,7 +37,7 @@ struct box {
  * box_init() - Derive the pair's keys
  * @counter: First counter to seal with: greater than any used before with this pair;
  *           wall-clock nanoseconds will do
- * Return: false if the peer's key is of low order: *b is wiped
+ * Return: false if the peer's key is of low order or our own: *b is wiped
  */
 must_check bool box_init(struct box *b, const struct key_private *self,
 			 const struct key_public *self_public,
@@ -63,7 +63,8 @@ size_t box_seal(struct box *b, uint64_t epoch, const void *plain, size_t n,
  * box_open() - Verify and decrypt in place
  * @m: n octets, untrusted, hint already matched
  * @plain, @plain_n: Point into m on success
- * Return: DROP_NONE, DROP_TOO_SHORT, DROP_DISCO_CRYPTO, DROP_DISCO_REPLAY
+ * Return: DROP_NONE; DROP_TOO_SHORT, DROP_BAD_LENGTH (over BOX_MAX),
+ *         DROP_DISCO_CRYPTO, DROP_DISCO_REPLAY
  */
 must_check enum drop box_open(struct box *b, uint8_t *m, size_t n,
 			      const uint8_t **plain, size_t *plain_n);

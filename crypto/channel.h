@@ -7,6 +7,9 @@
  * channel's key. Two handshake messages, then a stream of sealed messages in both
  * directions, each with an implicit counter as nonce: loss or reordering ends the
  * channel, so it runs on a reliable stream (WebSocket messages).
+ * The payload of message 1 can be recorded and sent again by anybody: the server may
+ * act on it only once a sealed message of that channel has been opened.
+ * A failure ends the channel: its secrets are wiped, and every later call fails.
  * Spec: Noise revision 34, s7.5 pattern IK; prologue "adit coord 1".
  */
 #pragma once
@@ -37,14 +40,15 @@ void channel_free(struct channel *c); /* wipes; takes NULL */
 must_check size_t channel_write_handshake(struct channel *c, const void *payload,
 					  size_t n, uint8_t *out, size_t room);
 /* channel_read_handshake() - the other's, untrusted; payload into out;
- * returns octets of payload or -EBADMSG (the channel is dead) */
+ * returns octets of payload or -EBADMSG (the channel is dead, out is undefined) */
 must_check int channel_read_handshake(struct channel *c, const uint8_t *m, size_t n,
 				      uint8_t *out, size_t room);
 bool channel_ready(const struct channel *c);
 /* channel_peer() - server side: the client's machine key; after its message 1 */
 const struct key_public *channel_peer(const struct channel *c);
 
-/* channel_seal() - n octets into out (n + CHANNEL_TAG of room); returns octets */
+/* channel_seal() - n octets into out (n + CHANNEL_TAG of room); returns octets, 0 if
+ * the channel is not ready */
 must_check size_t channel_seal(struct channel *c, const void *plain, size_t n,
 			       uint8_t *out);
 /* channel_open() - in place; returns octets of plain or -EBADMSG: close the stream */

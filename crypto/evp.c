@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * evp.c - BLAKE2s and AES-256-GCM; the only file of crypto/ that includes OpenSSL
+ * evp.c - BLAKE2s and AES-256-GCM for handshakes by OpenSSL
  *
- * A call can fail only for want of memory or by a bug of ours, never by what came
- * from outside; going on without a hash would be worse than ending.
+ * A call can fail only for want of memory or by a bug of ours, never by what
+ * came from outside; going on without a hash would be worse than ending.
  */
 #include "crypto/evp.h"
 
@@ -38,6 +38,16 @@ int evp_setup(void)
 	if (!aes_gcm)
 		aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
 	return blake2s && blake2s_mac && aes_gcm ? 0 : -EIO;
+}
+
+void evp_thread_done(void)
+{
+	EVP_MD_CTX_free(md_state);
+	EVP_MAC_CTX_free(mac_state);
+	EVP_CIPHER_CTX_free(cipher_state);
+	md_state = NULL;
+	mac_state = NULL;
+	cipher_state = NULL;
 }
 
 void evp_blake2s(uint8_t out[static 32], const struct slice *parts, size_t n)

@@ -2,7 +2,7 @@
  *
  * evp.h - what this folder takes from OpenSSL: BLAKE2s and AES-256-GCM
  *
- * evp.c is the only file of crypto/ that includes OpenSSL. Algorithms are fetched
+ * evp.c and aead_evp.c are the only files of crypto/ that include OpenSSL. Algorithms are fetched
  * once; each thread keeps its own OpenSSL objects, so calls neither lock nor allocate
  * after the first. Use blake2s.h and prim.h instead of this header.
  */
@@ -30,3 +30,6 @@ void evp_aesgcm_seal(const struct prim_aead *a, const void *plain, size_t n,
 		     uint8_t *out);
 must_check bool evp_aesgcm_open(const struct prim_aead *a, const void *sealed,
 				size_t n, uint8_t *out);
+
+/* evp_thread_done() - a thread that called any of these ends: its objects are freed */
+void evp_thread_done(void);

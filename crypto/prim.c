@@ -45,7 +45,7 @@ bool prim_x25519(uint8_t out[static PRIM_KEY],
 		 const uint8_t k[static PRIM_KEY],
 		 const uint8_t u[static PRIM_KEY])
 {
-	if (crypto_scalarmult(out, k, u) == 0 && !prim_is_zero(out, PRIM_KEY))
+	if (crypto_scalarmult(out, k, u) == 0) /* checks for all zero */
 		return true;
 	prim_wipe(out, PRIM_KEY);
 	return false;
@@ -91,6 +91,42 @@ bool prim_aesgcm_open(const struct prim_aead *a, const void *sealed, size_t n,
 		      uint8_t *out)
 {
 	return evp_aesgcm_open(a, sealed, n, out);
+}
+
+_Static_assert(sizeof(crypto_aead_aes256gcm_state) == PRIM_AESNI_SCHEDULE,
+	       "the expanded key of libsodium");
+
+static const crypto_aead_aes256gcm_state *aesni_of(const uint8_t *schedule)
+{
+	return (const void *)schedule;
+}
+
+bool prim_aesni_here(void)
+{
+	return crypto_aead_aes256gcm_is_available() == 1;
+}
+
+void prim_aesni_expand(uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+		       const uint8_t key[static PRIM_KEY])
+{
+	(void)crypto_aead_aes256gcm_beforenm((void *)schedule, key);
+}
+
+void prim_aesni_seal(const uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+		     const uint8_t nonce[static PRIM_NONCE], uint8_t *data,
+		     size_t n)
+{
+	(void)crypto_aead_aes256gcm_encrypt_afternm(
+		data, NULL, data, n, NULL, 0, NULL, nonce, aesni_of(schedule));
+}
+
+bool prim_aesni_open(const uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+		     const uint8_t nonce[static PRIM_NONCE], uint8_t *data,
+		     size_t n)
+{
+	return crypto_aead_aes256gcm_decrypt_afternm(
+		       data, NULL, NULL, data, n + PRIM_TAG, NULL, 0, nonce,
+		       aesni_of(schedule)) == 0;
 }
 
 void prim_ed25519_from_seed(uint8_t sk[static 64],

@@ -68,6 +68,20 @@ void prim_aesgcm_seal(const struct prim_aead *a, const void *plain, size_t n,
 must_check bool prim_aesgcm_open(const struct prim_aead *a, const void *sealed,
 				 size_t n, uint8_t *out);
 
+/* The same with AES in hardware and the key expanded once, for the packet path. */
+enum { PRIM_AESNI_SCHEDULE = 512 }; /* octets, aligned to 16 */
+bool prim_aesni_here(void);
+void prim_aesni_expand(uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+		       const uint8_t key[static PRIM_KEY]);
+/* prim_aesni_seal(), _open() - in place, no associated data; seal: n octets of plain
+ * become n + PRIM_TAG; open: the other way */
+void prim_aesni_seal(const uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+		     const uint8_t nonce[static PRIM_NONCE], uint8_t *data,
+		     size_t n);
+must_check bool prim_aesni_open(const uint8_t schedule[static PRIM_AESNI_SCHEDULE],
+				const uint8_t nonce[static PRIM_NONCE],
+				uint8_t *data, size_t n);
+
 /* Ed25519, RFC 8032 s5.1; the private form is seed and public key, 64 octets */
 void prim_ed25519_from_seed(uint8_t sk[static 64], const uint8_t seed[static 32]);
 void prim_ed25519_public(const uint8_t sk[static 64], uint8_t out[static 32]);

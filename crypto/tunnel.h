@@ -62,6 +62,8 @@ struct tunnel_params {
 	uint32_t slot; /* caller's number for this peer, < 2^20 */
 	nsec_t persistent_keepalive; /* 0: off */
 	uint64_t seed; /* for jitter and index bits */
+	nsec_t wall; /* time_wall() - time_now(), taken once: the engine's wall clock is
+		      * `now` plus this, so a later jump of the clock moves no stamp */
 };
 
 struct tunnel;
@@ -75,10 +77,12 @@ void tunnel_free(struct tunnel *t); /* takes NULL; live sessions: retire them fi
 enum tunnel_event_kind {
 	TUNNEL_IDLE, /* nothing more to do before tunnel_next_expiry() */
 	TUNNEL_SEND, /* send message[0..n) on every live path at once: handshake */
-	TUNNEL_SEND_KEEPALIVE, /* seal an empty packet with the current session, send */
+	TUNNEL_SEND_KEEPALIVE, /* seal an empty packet with the current session, send;
+				* right after TUNNEL_SESSION_USE staged packets will do */
 	TUNNEL_SESSION_ADD, /* session may be received on: enter it under its index */
 	TUNNEL_SESSION_USE, /* seal with session from now on; NULL: none, stage packets */
-	TUNNEL_SESSION_RETIRE, /* forget session; free it when no worker holds it */
+	TUNNEL_SESSION_RETIRE, /* forget session, never the one in use; free it when no
+				* worker holds it */
 	TUNNEL_GAVE_UP, /* 90 s without an answer: drop what is staged */
 	TUNNEL_ESTABLISHED, /* a handshake was completed (log, status) */
 };
@@ -137,9 +141,10 @@ must_check enum drop initiation_open(const struct identity *self, const uint8_t 
 
 /**
  * tunnel_input_initiation() - Second half: replay and flood check, then answer
- * @wall: time_wall(), not compared with the peer's clock
+ * The timestamp is compared with the peer's earlier ones, never with our clock.
  * Return: DROP_NONE (poll gives the response and the session);
- *         DROP_HANDSHAKE_REPLAY, DROP_HANDSHAKE_FLOOD, DROP_HANDSHAKE_CRYPTO
+ *         DROP_HANDSHAKE_REPLAY, DROP_HANDSHAKE_FLOOD, DROP_HANDSHAKE_CRYPTO (also
+ *         for another peer's initiation or the other suite)
  */
 must_check enum drop tunnel_input_initiation(struct tunnel *t,
 					     struct initiation *i, nsec_t now);
@@ -147,8 +152,10 @@ must_check enum drop tunnel_input_initiation(struct tunnel *t,
 /**
  * tunnel_input_response() - Consume a response or cookie reply for one of our
  * initiations
- * @m: 92 or 64 octets, untrusted; the slot was found by index_slot(receiver)
- * Return: DROP_NONE, DROP_HANDSHAKE_STATE, DROP_HANDSHAKE_CRYPTO, DROP_BAD_COOKIE
+ * @m: 92 or 64 octets, untrusted; the slot was found by index_slot(receiver), at
+ *     offset 8 of a response and 4 of a cookie reply, which does not pass the gate
+ * Return: DROP_NONE, DROP_HANDSHAKE_STATE, DROP_HANDSHAKE_CRYPTO, DROP_BAD_COOKIE;
+ *         DROP_MALFORMED: neither a response of this suite nor a cookie reply
  */
 must_check enum drop tunnel_input_response(struct tunnel *t, const uint8_t *m,
 					   size_t n, nsec_t now);

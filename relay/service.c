@@ -22,6 +22,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "base/udp.h"
+#include "crypto/evp.h"
 #include "relay/queue.h"
 #include "relay/server.h"
 #include "relay/stunserver.h"
@@ -308,6 +309,7 @@ static void *run(void *arg)
 
 	while (serve(s))
 		;
+	evp_thread_done();
 	return NULL;
 }
 
