@@ -40,6 +40,16 @@ int evp_setup(void)
 	return blake2s && blake2s_mac && aes_gcm ? 0 : -EIO;
 }
 
+void evp_thread_done(void)
+{
+	EVP_MD_CTX_free(md_state);
+	EVP_MAC_CTX_free(mac_state);
+	EVP_CIPHER_CTX_free(cipher_state);
+	md_state = NULL;
+	mac_state = NULL;
+	cipher_state = NULL;
+}
+
 void evp_blake2s(uint8_t out[static 32], const struct slice *parts, size_t n)
 {
 	if (!md_state)

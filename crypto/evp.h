@@ -30,3 +30,6 @@ void evp_aesgcm_seal(const struct prim_aead *a, const void *plain, size_t n,
 		     uint8_t *out);
 must_check bool evp_aesgcm_open(const struct prim_aead *a, const void *sealed,
 				size_t n, uint8_t *out);
+
+/* evp_thread_done() - a thread that called any of these ends: its objects are freed */
+void evp_thread_done(void);

@@ -22,6 +22,7 @@
 #include "base/rand.h"
 #include "base/time.h"
 #include "base/udp.h"
+#include "crypto/evp.h"
 #include "relay/queue.h"
 #include "relay/server.h"
 #include "relay/stunserver.h"
@@ -308,6 +309,7 @@ static void *run(void *arg)
 
 	while (serve(s))
 		;
+	evp_thread_done();
 	return NULL;
 }
 
@@ -384,7 +386,8 @@ static void set_addresses(struct relay_service *s,
 	for (unsigned i = 0; i < p->address_count && i < ADDRESSES; i++) {
 		if (ipaddr_is_zero(&p->addresses[i]))
 			continue;
-		s->bound[s->address_count] = p->addresses[i];
+		if (ipaddr_class(&p->addresses[i]) != ADDR_CLASS_UNSPECIFIED)
+			s->bound[s->address_count] = p->addresses[i];
 		s->v6[s->address_count++] = !ipaddr_is_v4(&p->addresses[i]);
 	}
 	if (s->address_count)
