@@ -146,6 +146,8 @@ static size_t take_payload(struct websocket *w, const uint8_t *p, size_t n)
 
 	if (n > w->left)
 		n = (size_t)w->left;
+	if (n == 0)
+		return 0;
 	if (w->opcode & CONTROL) {
 		to = w->control + w->done;
 	} else {
@@ -158,8 +160,7 @@ static size_t take_payload(struct websocket *w, const uint8_t *p, size_t n)
 		to = w->message + w->n;
 		w->n += n;
 	}
-	if (n)
-		memcpy(to, p, n);
+	memcpy(to, p, n);
 	websocket_mask(w->mask, w->done, to, n);
 	w->done += n;
 	w->left -= n;

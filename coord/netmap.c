@@ -211,6 +211,7 @@ static uint64_t *replaced_ids(const struct draft *d)
 static bool copy_node(const struct netmap_node *from, struct netmap_node *to)
 {
 	*to = *from;
+	to->routes = NULL; /* of its own, or none */
 	if (!from->route_count)
 		return true;
 	to->routes = malloc(from->route_count * sizeof(*to->routes));

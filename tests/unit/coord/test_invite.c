@@ -140,6 +140,12 @@ static void budget_is_eight_in_thirty_seconds(void **state)
 	assert_false(budget_take(&b, &one, SEC(104)));
 }
 
+static int setup(void **state)
+{
+	(void)state;
+	return key_setup();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,5 +156,5 @@ int main(void)
 		cmocka_unit_test(budget_is_eight_in_thirty_seconds),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, NULL);
 }

@@ -117,6 +117,24 @@ static void a_poisoned_record_is_skipped_alone(void **state)
 	}
 }
 
+/* Every route refused: the record stands, and owns its memory alone. */
+static void refused_routes_leave_the_record(void **state)
+{
+	static const char self[] =
+		"{\"full\":true,\"version\":1,\"overlay\":[\"100.90.0.0/16\","
+		"\"fd00:1::/48\"],\"self\":{\"id\":1,\"name\":\"s\",\"key\":\""
+		KEY(B) "\",\"v4\":\"100.90.0.1\",\"v6\":\"fd00:1::1\","
+		"\"routes\":[\"127.0.0.0/8\",\"x\"]}}";
+	struct netmap m;
+
+	(void)state;
+	netmap_init(&m);
+	assert_int_equal(apply(&m, self), 0);
+	assert_int_equal(apply(&m, DELTA(1, 2, "")), 0);
+	assert_int_equal(m.self.route_count, 0);
+	netmap_done(&m);
+}
+
 static void an_unusable_map_changes_nothing(void **state)
 {
 	static const char *const bad[] = {
@@ -196,6 +214,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_then_deltas),
 		cmocka_unit_test(a_poisoned_record_is_skipped_alone),
+		cmocka_unit_test(refused_routes_leave_the_record),
 		cmocka_unit_test(an_unusable_map_changes_nothing),
 		cmocka_unit_test(saves_and_loads),
 		cmocka_unit_test(messages_are_bounded),
