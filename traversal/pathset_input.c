@@ -193,6 +193,7 @@ static void after_cand(struct pathset *ps, unsigned flags, bool fresh, nsec_t no
 	if (flags & DISCO_CAND_FRESH) {
 		ps->want_sockets |= now >= ps->peer_leads;
 		ps->peer_leads = nsec_add(now, PEER_LEADS);
+		ps->must_lead = false;
 	}
 	if (ps->punch.step != PUNCH_REST || now < ps->peer_leads)
 		return;

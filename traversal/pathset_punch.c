@@ -176,12 +176,21 @@ static bool leads(const struct pathset *ps)
 	return ps->controls;
 }
 
-/* let_lead() - the peer should begin; ask for it, unless it does so by itself */
-static void let_lead(struct pathset *ps, bool ask, nsec_t now)
+/* await() - the peer should begin; ask for it once it is late */
+static void await(struct pathset *ps, nsec_t now)
 {
-	if (ask)
+	if (ps->round > 2)
 		pathset_send_cand(ps, DISCO_CAND_LEAD);
 	wait_more(ps, nsec_add(now, SEC(4)));
+}
+
+/* hand_over() - ask the peer to lead; if nothing comes of it, lead after all */
+static void hand_over(struct pathset *ps, nsec_t now)
+{
+	pathset_send_cand(ps, DISCO_CAND_LEAD);
+	ps->must_lead = true;
+	ps->round--;
+	ps->retry = nsec_add(now, SEC(1));
 }
 
 /* try_round() - the next round, if there is anything to punch at */
@@ -200,12 +209,12 @@ static void try_round(struct pathset *ps, nsec_t now)
 	}
 	ps->round++;
 	if (!leads(ps) && !ps->must_lead) {
-		let_lead(ps, ps->round > 2, now);
+		await(ps, now);
 		return;
 	}
 	if (leads(ps) && !ps->must_lead && ps->round % 2 == 0 && !lopsided(ps)) {
 		/* the other order may work where the first did not */
-		let_lead(ps, true, now);
+		hand_over(ps, now);
 		return;
 	}
 	ps->must_lead = false;

@@ -30,7 +30,8 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* vary() - the network of one seed: 5-80 ms, one in 100 lost, some reorder */
+/* vary() - the network of one seed: 0.2 or 5-65 ms, one in 100 lost, some reorder; in half
+ * of them only one side begins */
 static void vary(struct world_setup *s, uint64_t seed)
 {
 	struct prng g = { seed * 77 + 5 };
@@ -38,6 +39,11 @@ static void vary(struct world_setup *s, uint64_t seed)
 	s->seed = seed;
 	s->direct.delay = MSEC(5 + prng_below(&g, 60));
 	s->direct.jitter = MSEC(4);
+	if (seed % 3 == 0) {
+		s->direct.delay = USEC(200);
+		s->direct.jitter = USEC(100);
+	}
+	s->lazy = seed % 2;
 	s->direct.loss_permille = 10;
 	s->relay = s->direct;
 	s->relay.delay += MSEC(prng_below(&g, 40));

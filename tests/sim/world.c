@@ -104,6 +104,7 @@ static void make_node(struct world *w, const struct world_setup *s, unsigned i)
 	n->nat.present = !s->open[i];
 	n->port[0] = (uint16_t)(MAIN_PORT + i);
 	n->sockets = 1;
+	n->deaf_to_wants = s->deaf;
 	n->profile = profile_of(s, i);
 }
 
@@ -120,6 +121,7 @@ struct world *world_new(const struct world_setup *s)
 	w->direct = s->direct;
 	w->relay = s->relay;
 	w->data_due = NSEC_NEVER;
+	w->lazy = s->lazy;
 	make_node(w, s, 0);
 	make_node(w, s, 1);
 	return w;
@@ -266,6 +268,10 @@ static void got_data(struct world *w, struct world_node *n,
 		     const struct pathset_source *src)
 {
 	n->data_in++;
+	if (n->lazy) {
+		n->lazy = false;
+		n->data = true;
+	}
 	n->data_seen = w->now;
 	pathset_traffic(n->ps, w->now);
 	if (!src->relayed)
@@ -414,6 +420,10 @@ void world_start(struct world *w)
 {
 	start_node(w, &w->node[0]);
 	start_node(w, &w->node[1]);
+	if (w->lazy) {
+		w->node[1].data = false;
+		w->node[1].lazy = true;
+	}
 	poll_all(w);
 	w->data_due = w->now;
 	tick_data(w);

@@ -30,6 +30,7 @@ struct world_node {
 	unsigned sent_direct, want_sockets, uses, rehandshakes;
 	unsigned forbidden; /* packets to an endpoint that no rule allows */
 	bool deaf_to_wants; /* a caller that never opens fresh sockets */
+	bool lazy; /* begins to send when it first receives */
 	bool data; /* its program sends 20 packets a second */
 	nsec_t data_seen;
 	uint64_t data_out, data_in;
@@ -56,6 +57,7 @@ struct world {
 	struct world_event *event;
 	unsigned events, order;
 	nsec_t data_due;
+	bool lazy;
 };
 
 struct world_setup {
@@ -63,6 +65,8 @@ struct world_setup {
 	bool accepts[2];
 	bool open[2]; /* no NAT */
 	bool known; /* nodes know what their NATs are */
+	bool lazy; /* node 1 only answers: it sends after it has received */
+	bool deaf; /* no fresh sockets are ever opened */
 	unsigned hops;
 	struct link direct, relay;
 	uint64_t seed;
