@@ -16,6 +16,7 @@
 
 enum {
 	FIRST_EXTRA_PORT = 2, /* behind the two main ones */
+	AUX_PORT = WORKER_PORTS_MAX - 1, /* for classification alone */
 };
 
 static uint64_t current_epoch(const struct node *n)
@@ -25,7 +26,55 @@ static uint64_t current_epoch(const struct node *n)
 	return (uint64_t)s / NODE_EPOCH_S;
 }
 
+/* ---- ports beside the main ones ---- */
+
+static void close_port(struct node *n, unsigned slot)
+{
+	struct port *port = &n->ports[slot];
+
+	if (!atomic_load(&port->open))
+		return;
+	worker_unwatch_port(&n->workers[0], slot);
+	atomic_store(&port->open, false);
+	udp_close(&port->udp[0]);
+	natcheck_free(n->check[slot]);
+	n->check[slot] = NULL;
+}
+
+/* open_port() - a fresh IPv4 socket in a slot; what was there is closed */
+static bool open_port(struct node *n, unsigned slot)
+{
+	struct udp_params p = { .gro = true, .mark = n->conf.mark,
+				.buffer_octets = 4 << 20 };
+
+	close_port(n, slot);
+	if (udp_open(&n->ports[slot].udp[0], &p) < 0)
+		return false;
+	atomic_store(&n->ports[slot].open, true);
+	if (worker_watch_port(&n->workers[0], slot) == 0)
+		return true;
+	close_port(n, slot);
+	return false;
+}
+
 /* ---- STUN ---- */
+
+/* classify() - measure what our NAT does, with a socket that may be spoilt by it */
+static void classify(struct node *n, nsec_t now)
+{
+	natcheck_set_aux(n->check[0], open_port(n, AUX_PORT) ?
+					      n->ports[AUX_PORT].udp[0].port :
+					      0);
+	natcheck_start(n->check[0], true, now);
+}
+
+static void start(struct node *n, unsigned port, nsec_t now)
+{
+	if (port == 0)
+		classify(n, now);
+	else
+		natcheck_start(n->check[port], false, now);
+}
 
 static void tell_hosts(struct node *n, unsigned port, nsec_t now)
 {
@@ -63,7 +112,7 @@ void discovery_servers(struct node *n, nsec_t now)
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
 		if (n->check[i]) {
 			set_servers_of(n, i, now);
-			natcheck_start(n->check[i], i == 0, now);
+			start(n, i, now);
 		}
 	discovery_run(n, now);
 }
@@ -75,7 +124,7 @@ static int start_check(struct node *n, unsigned port, nsec_t now)
 		return -ENOMEM;
 	tell_hosts(n, port, now);
 	set_servers_of(n, port, now);
-	natcheck_start(n->check[port], port == 0, now);
+	start(n, port, now);
 	return 0;
 }
 
@@ -99,7 +148,9 @@ void discovery_refresh(struct node *n, nsec_t now)
 enum drop discovery_stun(struct node *n, const uint8_t *m, size_t octets,
 			 const struct pathset_source *src, nsec_t now)
 {
-	unsigned port = src->socket == 1 ? 0 : src->socket;
+	unsigned port = src->socket == 1 || src->socket == AUX_PORT ?
+				0 :
+				src->socket;
 	enum drop d;
 
 	if (!n->check[port])
@@ -195,7 +246,7 @@ void discovery_tell(struct node *n, struct peer *p, nsec_t now)
 	bool v6[WORKER_PORTS_MAX] = { [1] = true };
 	unsigned count = 2;
 
-	for (unsigned i = 2; i < WORKER_PORTS_MAX; i++)
+	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++)
 		if (atomic_load(&n->ports[i].open))
 			count = i + 1;
 	pathset_set_sockets(p->paths, v6, count, now);
@@ -240,29 +291,17 @@ void discovery_local_changed(struct node *n, nsec_t now)
 
 void discovery_fresh_port(struct node *n, nsec_t now)
 {
-	struct udp_params p = { .gro = true, .mark = n->conf.mark,
-				.buffer_octets = 4 << 20 };
 	unsigned slot = n->next_port;
-	struct port *port = &n->ports[slot];
 
 	if (n->port_opened && nsec_since(n->port_opened, now) < PORT_GAP)
 		return;
 	n->port_opened = now;
-	n->next_port = slot + 1 < WORKER_PORTS_MAX ? slot + 1 : FIRST_EXTRA_PORT;
-	if (atomic_load(&port->open)) {
-		worker_unwatch_port(&n->workers[0], slot);
-		atomic_store(&port->open, false);
-		udp_close(&port->udp[0]);
-		natcheck_free(n->check[slot]);
-		n->check[slot] = NULL;
-	}
-	if (udp_open(&port->udp[0], &p) < 0)
+	n->next_port = slot + 1 < AUX_PORT ? slot + 1 : FIRST_EXTRA_PORT;
+	if (!open_port(n, slot) || start_check(n, slot, now) < 0) {
+		log_warn("no fresh UDP port to be had; trying on with the old");
 		return;
-	atomic_store(&port->open, true);
-	if (worker_watch_port(&n->workers[0], slot) < 0 ||
-	    start_check(n, slot, now) < 0)
-		log_warn("port %u: cannot be watched", port->udp[0].port);
-	log_debug("port %u opened for a fresh try", port->udp[0].port);
+	}
+	log_debug("port %u opened for a fresh try", n->ports[slot].udp[0].port);
 	for (unsigned i = 0; i < n->peer_count; i++)
 		if (n->peers[i]->paths)
 			discovery_tell(n, n->peers[i], now);
@@ -293,7 +332,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
 		if (n->check[i]) {
 			tell_hosts(n, i, now);
-			natcheck_start(n->check[i], i == 0, now);
+			start(n, i, now);
 		}
 	relays_network_changed(n, now);
 	if (n->coord)
@@ -314,9 +353,14 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 	struct natcheck_send out;
 	bool changed;
 
-	while (natcheck_poll(n->check[port], &out, now))
-		node_send(n, ipaddr_is_v4(&out.to.ip) ? port : 1, &out.to,
+	while (natcheck_poll(n->check[port], &out, now)) {
+		unsigned from = out.aux ? (unsigned)AUX_PORT : port;
+
+		node_send(n, ipaddr_is_v4(&out.to.ip) ? from : 1, &out.to,
 			  out.ttl, out.message, out.n);
+	}
+	if (port == 0 && !natcheck_running(n->check[0]))
+		close_port(n, AUX_PORT);
 	natcheck_report(n->check[port], &changed);
 	if (changed)
 		discovery_local_changed(n, now);

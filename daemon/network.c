@@ -103,8 +103,6 @@ static void remember(struct node *n, struct peer *p,
 		if (!p->paths) {
 			if (endpoint_is_zero(&p->stock_at))
 				p->stock_at = s->remote;
-		} else if (!endpoint_is_zero(&s->remote)) {
-			pathset_remember(p->paths, &s->remote, now);
 		}
 		if (s->active) {
 			peer_activate(n, p, now);

@@ -238,41 +238,37 @@ void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 /* ---- handshakes ---- */
 
 /* send_by() - one message by one choice of path */
-static bool send_by(struct node *n, struct peer *p, const struct path_choice *c,
+static void send_by(struct node *n, struct peer *p, const struct path_choice *c,
 		    const uint8_t *m, size_t octets, nsec_t now)
 {
 	struct egress e = egress_of(n, p, c, now);
 
 	send_sealed(n, &e, m, octets);
-	return e.usable;
 }
 
-static bool send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
+static void send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
 			  size_t octets, nsec_t now)
 {
 	struct path_info info[PATHSET_PATHS_MAX];
 	unsigned count = pathset_paths(p->paths, info, ARRAY_SIZE(info));
-	bool sent = false;
 
 	for (unsigned i = 0; i < count; i++)
 		if (info[i].choice.kind == PATH_DIRECT &&
 		    (!strcmp(info[i].state, "alive") ||
 		     !strcmp(info[i].state, "suspect")))
-			sent |= send_by(n, p, &info[i].choice, m, octets, now);
+			send_by(n, p, &info[i].choice, m, octets, now);
 	for (unsigned r = 0; r < NETMAP_RELAYS_MAX; r++) {
 		struct path_choice c = { .kind = PATH_RELAY, .relay = r };
 
 		if (n->relays[r].status.registered)
-			sent |= send_by(n, p, &c, m, octets, now);
+			send_by(n, p, &c, m, octets, now);
 	}
-	return sent;
 }
 
 void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 		       size_t octets, nsec_t now)
 {
 	struct path_choice c;
-	bool sent;
 
 	if (!p->paths) {
 		if (!endpoint_is_zero(&p->stock_at)) {
@@ -281,13 +277,10 @@ void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 		}
 		return;
 	}
-	sent = send_on_paths(n, p, m, octets, now);
+	send_on_paths(n, p, m, octets, now);
 	if (p->reply.kind == PATH_DIRECT && p->use.best.kind != PATH_DIRECT)
-		sent |= send_by(n, p, &p->reply, m, octets, now);
-	if (p->use.best.kind == PATH_DIRECT || endpoint_is_zero(&p->remembered))
-		return;
-	/* after a restart: the peer may still be where it was */
-	if (!sent || nsec_since(n->started, now) < SEC(10)) {
+		send_by(n, p, &p->reply, m, octets, now);
+	if (p->recalled && p->use.best.kind != PATH_DIRECT) {
 		c = direct_choice(&p->remembered);
 		send_by(n, p, &c, m, octets, now);
 	}

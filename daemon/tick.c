@@ -11,6 +11,9 @@
 /* Sending without hearing for this long is worth a ping (and 4 round trips). */
 #define SILENCE MSEC(300)
 
+/* A relay, if there is one, has registered us by then. */
+#define RECALL_AFTER MSEC(300)
+
 static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
 			    nsec_t now)
 {
@@ -24,6 +27,20 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
 	if (last_tx > last_rx && nsec_since(last_tx, now) < limit &&
 	    nsec_since(last_rx, now) > limit)
 		pathset_silent(p->paths, last_rx, now);
+}
+
+/* recall() - after a restart with no relay in sight: the peer may still be where it was,
+ * and our NAT may still let it in. Not sooner: at a NAT that has forgotten us an early
+ * packet spoils the punch that a relay could have timed (traversal.md 3.4). */
+static void recall(struct node *n, struct peer *p, nsec_t now)
+{
+	if (p->recalled || p->use.best.kind != PATH_NONE ||
+	    endpoint_is_zero(&p->remembered) ||
+	    nsec_since(n->started, now) < RECALL_AFTER)
+		return;
+	p->recalled = true;
+	pathset_remember(p->paths, &p->remembered, now);
+	peer_hurry(n, p, now);
 }
 
 static void look_at(struct node *n, struct peer *p, nsec_t now)
@@ -41,6 +58,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 		p->idle_since = now;
 	if (!p->paths)
 		return;
+	recall(n, p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);
 	if (moved && nsec_since(p->traffic_told, now) >= SEC(1)) {

@@ -299,8 +299,8 @@ table ip nat {
 		type nat hook postrouting priority srcnat; policy accept;
 		oifname "wan" meta l4proto udp snat to $1 : ip saddr . udp sport map @em
 		oifname "wan" masquerade fully-random
-		oifname != "wan" ct status dnat meta l4proto udp snat to $1 : ip saddr . udp sport map @em
-		oifname != "wan" ct status dnat masquerade
+		iifname "lan" oifname "lan" ct status dnat meta l4proto udp snat to $1 : ip saddr . udp sport map @em
+		iifname "lan" oifname "lan" ct status dnat masquerade
 	}
 	chain learn {
 		type filter hook postrouting priority 150; policy accept;
