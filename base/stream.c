@@ -236,34 +236,23 @@ static void opened(struct stream *s)
 		s->events.opened(s->events.owner, s);
 }
 
-/* ---- frames ---- */
-
 static void take_event(struct stream *s, enum websocket_event e, uint8_t *data,
 		       size_t n)
 {
-	switch (e) {
-	case WEBSOCKET_MESSAGE:
-		if (s->events.message)
-			s->events.message(s->events.owner, s, data, n);
-		return;
-	case WEBSOCKET_PING:
-		if (evbuffer_get_length(bufferevent_get_output(s->bev)) <
-		    QUEUE_MAX)
-			write_frame(s, WEBSOCKET_OP_PONG, data, n);
-		return;
-	case WEBSOCKET_CLOSE:
-		end(s, "closed by the other side");
-		return;
-	case WEBSOCKET_PROTOCOL_ERROR:
-		end(s, "the other side broke the WebSocket rules");
-		return;
-	case WEBSOCKET_TOO_BIG:
-		end(s, "the other side sent a message that is too big");
-		return;
-	case WEBSOCKET_PONG:
-	case WEBSOCKET_NEED_MORE:
-		return;
-	}
+	static const char *const ends[] = {
+		[WEBSOCKET_CLOSE] = "closed by the other side",
+		[WEBSOCKET_PROTOCOL_ERROR] = "the other side broke the "
+					     "WebSocket rules",
+		[WEBSOCKET_TOO_BIG] = "the other side sent too big a message",
+	};
+	size_t waiting = evbuffer_get_length(bufferevent_get_output(s->bev));
+
+	if (e == WEBSOCKET_MESSAGE && s->events.message)
+		s->events.message(s->events.owner, s, data, n);
+	else if (e == WEBSOCKET_PING && waiting < QUEUE_MAX)
+		write_frame(s, WEBSOCKET_OP_PONG, data, n);
+	else if (e < ARRAY_SIZE(ends) && ends[e])
+		end(s, ends[e]);
 }
 
 static void read_frames(struct stream *s)
@@ -281,8 +270,6 @@ static void read_frames(struct stream *s)
 		take_event(s, e, data, n);
 	}
 }
-
-/* ---- upgrade, RFC 6455 s4 ---- */
 
 static void write_request(struct stream *s)
 {
@@ -352,8 +339,6 @@ static void read_head(struct stream *s)
 	else
 		judge_response(s, &h);
 }
-
-/* ---- bufferevent ---- */
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
@@ -594,8 +579,6 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 	}
 	return s;
 }
-
-/* ---- server side ---- */
 
 bool stream_accept(struct loop *l, int fd, const struct endpoint *from,
 		   const struct stream_accept *a)
