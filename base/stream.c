@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * stream.c - WebSocket messages over TLS over TCP, client and server side
+ * stream.c - WebSocket messages over TLS over TCP
  *
  * A client goes through RESOLVING, CONNECTING (one address after the other), UPGRADING
  * (TLS, then the HTTP upgrade) and OPEN; an accepted stream begins at UPGRADING. One
@@ -15,7 +15,6 @@
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
-#include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -24,18 +23,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/base64.h"
 #include "base/http.h"
 #include "base/rand.h"
 #include "base/resolve.h"
+#include "base/stream_accept.h"
 #include "base/tls.h"
+#include "base/upgrade.h"
 #include "base/url.h"
 #include "base/websocket.h"
 
 enum {
 	QUEUE_MAX = 4 << 20, /* octets that may wait to be sent */
 	USER_TIMEOUT_MS = 10000,
-	KEY_TEXT_ROOM = BASE64_ROOM(16),
 	PATH_ROOM = 64,
 };
 
@@ -70,29 +69,17 @@ struct stream {
 	char host[URL_HOST], path[PATH_ROOM];
 	uint16_t port;
 	uint32_t mark;
-	char key[KEY_TEXT_ROOM]; /* Sec-WebSocket-Key */
+	uint8_t nonce[UPGRADE_NONCE];
 	struct resolve *resolve;
 	struct ipaddr addresses[RESOLVE_MAX];
 	unsigned address_count, address_next;
 	int fd; /* while connecting, else -1 */
 	struct event *connecting;
 
-	struct stream_server *server; /* of an accepted stream, counted there */
-	struct stream *next, **link; /* in the server's list */
-};
-
-struct stream_server {
-	struct loop *loop;
-	struct tls *tls;
-	struct evconnlistener *listener;
-	unsigned connections, connections_max;
-	size_t message_max;
-	uint64_t refused;
-	nsec_t handshake_timeout;
-	char path[PATH_ROOM];
-	struct stream_events events;
-	uint16_t port;
-	struct stream *streams;
+	/* accepted */
+	const char *upgrade_path; /* NULL: a client's stream */
+	struct stream_group *group;
+	struct stream *next, **link; /* in the group */
 };
 
 static void destroy(struct stream *s)
@@ -107,13 +94,23 @@ static void destroy(struct stream *s)
 	loop_timer_done(&s->timer);
 	websocket_done(&s->ws);
 	tls_free(s->tls);
-	if (s->server)
-		s->server->connections--;
-	if (s->link)
+	if (s->group) {
+		s->group->count--;
 		*s->link = s->next;
-	if (s->next)
-		s->next->link = s->link;
+		if (s->next)
+			s->next->link = s->link;
+	}
 	free(s);
+}
+
+static void join_group(struct stream *s)
+{
+	s->group->count++;
+	s->next = s->group->first;
+	s->link = &s->group->first;
+	if (s->next)
+		s->next->link = &s->next;
+	s->group->first = s;
 }
 
 static void enter(struct stream *s)
@@ -226,15 +223,8 @@ struct endpoint stream_remote(const struct stream *s)
 
 struct endpoint stream_local(const struct stream *s)
 {
-	struct sockaddr_storage ss = { 0 };
-	socklen_t n = sizeof(ss);
-	struct endpoint e = { 0 };
-
-	if (!s->bev || getsockname(bufferevent_getfd(s->bev),
-				   (struct sockaddr *)&ss, &n) < 0 ||
-	    !endpoint_from_sockaddr(&ss, &e))
-		return (struct endpoint){ 0 };
-	return e;
+	return s->bev ? stream_socket_name(bufferevent_getfd(s->bev)) :
+			(struct endpoint){ 0 };
 }
 
 static void opened(struct stream *s)
@@ -246,34 +236,23 @@ static void opened(struct stream *s)
 		s->events.opened(s->events.owner, s);
 }
 
-/* ---- frames ---- */
-
 static void take_event(struct stream *s, enum websocket_event e, uint8_t *data,
 		       size_t n)
 {
-	switch (e) {
-	case WEBSOCKET_MESSAGE:
-		if (s->events.message)
-			s->events.message(s->events.owner, s, data, n);
-		return;
-	case WEBSOCKET_PING:
-		if (evbuffer_get_length(bufferevent_get_output(s->bev)) <
-		    QUEUE_MAX)
-			write_frame(s, WEBSOCKET_OP_PONG, data, n);
-		return;
-	case WEBSOCKET_CLOSE:
-		end(s, "closed by the other side");
-		return;
-	case WEBSOCKET_PROTOCOL_ERROR:
-		end(s, "the other side broke the WebSocket rules");
-		return;
-	case WEBSOCKET_TOO_BIG:
-		end(s, "the other side sent a message that is too big");
-		return;
-	case WEBSOCKET_PONG:
-	case WEBSOCKET_NEED_MORE:
-		return;
-	}
+	static const char *const ends[] = {
+		[WEBSOCKET_CLOSE] = "closed by the other side",
+		[WEBSOCKET_PROTOCOL_ERROR] = "the other side broke the "
+					     "WebSocket rules",
+		[WEBSOCKET_TOO_BIG] = "the other side sent too big a message",
+	};
+	size_t waiting = evbuffer_get_length(bufferevent_get_output(s->bev));
+
+	if (e == WEBSOCKET_MESSAGE && s->events.message)
+		s->events.message(s->events.owner, s, data, n);
+	else if (e == WEBSOCKET_PING && waiting < QUEUE_MAX)
+		write_frame(s, WEBSOCKET_OP_PONG, data, n);
+	else if (e < ARRAY_SIZE(ends) && ends[e])
+		end(s, ends[e]);
 }
 
 static void read_frames(struct stream *s)
@@ -292,39 +271,20 @@ static void read_frames(struct stream *s)
 	}
 }
 
-/* ---- upgrade, RFC 6455 s4 ---- */
-
 static void write_request(struct stream *s)
 {
-	bool v6 = strchr(s->host, ':') != NULL;
-	uint8_t nonce[16];
+	char request[UPGRADE_ROOM];
+	size_t n = upgrade_request(s->host, s->port, s->path, s->nonce, request);
 
-	rand_bytes(nonce, sizeof(nonce));
-	base64_write(nonce, sizeof(nonce), s->key);
-	evbuffer_add_printf(bufferevent_get_output(s->bev),
-			    "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n"
-			    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-			    "Sec-WebSocket-Key: %s\r\n"
-			    "Sec-WebSocket-Version: 13\r\n\r\n",
-			    s->path, v6 ? "[" : "", s->host, v6 ? "]" : "",
-			    s->port, s->key);
+	evbuffer_add(bufferevent_get_output(s->bev), request, n);
 }
 
 static void judge_response(struct stream *s, const struct http_head *h)
 {
-	char expected[TLS_ACCEPT_TEXT], why[80];
-	struct slice accept = http_field(h, "Sec-WebSocket-Accept");
+	const char *why = upgrade_judge_response(h, s->nonce);
 
-	if (!h->response || h->status != 101) {
-		snprintf(why, sizeof(why), "HTTP status %u instead of a WebSocket",
-			 h->status);
+	if (why)
 		end(s, why);
-		return;
-	}
-	if (!tls_websocket_accept(s->key, strlen(s->key), expected) ||
-	    !accept.p || !http_is(accept, expected) ||
-	    !http_field_lists(h, "Upgrade", "websocket"))
-		end(s, "the answer is not that of a WebSocket server");
 	else
 		opened(s);
 }
@@ -338,34 +298,16 @@ static void refuse_request(struct stream *s, const char *status)
 	loop_timer_at(&s->timer, nsec_add(time_now(), finish_timeout));
 }
 
-static bool is_upgrade(const struct http_head *h)
-{
-	struct slice version = http_field(h, "Sec-WebSocket-Version");
-	struct slice key = http_field(h, "Sec-WebSocket-Key");
-
-	return http_is(h->method, "GET") && key.p && key.n == 24 && version.p &&
-	       http_is(version, "13") &&
-	       http_field_lists(h, "Upgrade", "websocket") &&
-	       http_field_lists(h, "Connection", "upgrade");
-}
-
 static void judge_request(struct stream *s, const struct http_head *h)
 {
-	struct slice key = http_field(h, "Sec-WebSocket-Key");
-	char accept[TLS_ACCEPT_TEXT];
+	char response[UPGRADE_ROOM];
+	const char *refusal = upgrade_judge_request(h, s->upgrade_path, response);
 
-	if (h->response || !http_is(h->target, s->server->path)) {
-		refuse_request(s, "404 Not Found");
+	if (refusal) {
+		refuse_request(s, refusal);
 		return;
 	}
-	if (!is_upgrade(h) || !tls_websocket_accept(key.p, key.n, accept)) {
-		refuse_request(s, "426 Upgrade Required\r\nUpgrade: websocket");
-		return;
-	}
-	evbuffer_add_printf(bufferevent_get_output(s->bev),
-			    "HTTP/1.1 101 Switching Protocols\r\n"
-			    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-			    "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
+	evbuffer_add(bufferevent_get_output(s->bev), response, strlen(response));
 	opened(s);
 }
 
@@ -383,7 +325,7 @@ static void read_head(struct stream *s)
 	used = http_head_parse(head, n, &h);
 	if (used == 0)
 		return;
-	if (used < 0 && s->server) {
+	if (used < 0 && s->group) {
 		refuse_request(s, "400 Bad Request");
 		return;
 	}
@@ -392,13 +334,11 @@ static void read_head(struct stream *s)
 		return;
 	}
 	evbuffer_drain(in, (size_t)used);
-	if (s->server)
+	if (s->group)
 		judge_request(s, &h);
 	else
 		judge_response(s, &h);
 }
-
-/* ---- bufferevent ---- */
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
@@ -438,7 +378,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	enter(s);
 	if (what & BEV_EVENT_CONNECTED) {
-		if (!s->server)
+		if (!s->group)
 			write_request(s);
 	} else if (what & BEV_EVENT_EOF || !err || s->phase == PHASE_OPEN) {
 		end(s, err == ETIMEDOUT ? "the connection died" :
@@ -477,7 +417,7 @@ static bool start_tls(struct stream *s, struct tls *tls, int fd, const char *nam
 		return false;
 	s->bev = bufferevent_openssl_socket_new(
 		s->loop->base, fd, ssl,
-		s->server ? BUFFEREVENT_SSL_ACCEPTING :
+		s->group ? BUFFEREVENT_SSL_ACCEPTING :
 			    BUFFEREVENT_SSL_CONNECTING,
 		BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS);
 	if (!s->bev)
@@ -631,6 +571,7 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 	s->mark = mark;
 	websocket_init(&s->ws, false, STREAM_MESSAGE_MAX);
 	snprintf(s->path, sizeof(s->path), "%s", path);
+	rand_bytes(s->nonce, sizeof(s->nonce));
 	loop_timer_at(&s->timer, nsec_add(time_now(), timeout));
 	if (!url_parse(url, s->host, &s->port) || !begin(s)) {
 		destroy(s);
@@ -639,104 +580,21 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 	return s;
 }
 
-/* ---- server ---- */
-
-static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
-		      struct sockaddr *from, int n, void *arg)
+bool stream_accept(struct loop *l, int fd, const struct endpoint *from,
+		   const struct stream_accept *a)
 {
-	struct stream_server *v = arg;
-	struct sockaddr_storage ss = { 0 };
-	struct endpoint e;
-	struct stream *s;
+	struct stream *s = new_stream(l, a->events);
 
-	(void)l;
-	memcpy(&ss, from, (size_t)n);
-	if (v->connections >= v->connections_max ||
-	    !endpoint_from_sockaddr(&ss, &e) ||
-	    !(s = new_stream(v->loop, &v->events))) {
-		v->refused++;
-		close(fd);
-		return;
-	}
-	s->server = v;
-	v->connections++;
-	s->next = v->streams;
-	s->link = &v->streams;
-	if (s->next)
-		s->next->link = &s->next;
-	v->streams = s;
-	websocket_init(&s->ws, true, v->message_max);
-	set_remote(s, e);
-	loop_timer_at(&s->timer, nsec_add(time_now(), v->handshake_timeout));
-	if (start_tls(s, v->tls, fd, NULL))
-		return;
-	close(fd);
-	stream_free(s);
-}
-
-static bool start_listening(struct stream_server *v, struct endpoint e)
-{
-	struct sockaddr_storage ss = { 0 };
-	socklen_t n = sizeof(ss);
-
-	n = endpoint_to_sockaddr(&e, false, &ss);
-	v->listener = evconnlistener_new_bind(
-		v->loop->base, on_accept, v,
-		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-		512, (struct sockaddr *)&ss, (int)n);
-	if (!v->listener)
+	if (!s)
 		return false;
-	n = sizeof(ss);
-	if (getsockname(evconnlistener_get_fd(v->listener),
-			(struct sockaddr *)&ss, &n) == 0 &&
-	    endpoint_from_sockaddr(&ss, &e))
-		v->port = e.port;
-	return true;
-}
-
-struct stream_server *stream_server_new(const struct stream_server_params *p,
-					char why[static 256])
-{
-	struct stream_server *v = calloc(1, sizeof(*v));
-	char text[ADDR_TEXT];
-
-	snprintf(why, 256, "out of memory");
-	if (!v)
-		return NULL;
-	v->loop = p->loop;
-	v->connections_max = p->connections_max;
-	v->message_max = p->message_max ? p->message_max : STREAM_MESSAGE_MAX;
-	v->handshake_timeout = p->handshake_timeout;
-	v->events = p->events;
-	snprintf(v->path, sizeof(v->path), "%s", p->path);
-	v->tls = tls_new_server(p->cert_path, p->key_path, why);
-	if (v->tls && start_listening(v, p->listen))
-		return v;
-	if (v->tls)
-		snprintf(why, 256, "cannot listen on %s: %s",
-			 endpoint_text(&p->listen, text), strerror(errno));
-	stream_server_free(v);
-	return NULL;
-}
-
-void stream_server_free(struct stream_server *v)
-{
-	if (!v)
-		return;
-	while (v->streams)
-		stream_free(v->streams);
-	if (v->listener)
-		evconnlistener_free(v->listener);
-	tls_free(v->tls);
-	free(v);
-}
-
-uint16_t stream_server_port(const struct stream_server *v)
-{
-	return v->port;
-}
-
-uint64_t stream_server_refused(const struct stream_server *v)
-{
-	return v->refused;
+	s->group = a->group;
+	join_group(s);
+	s->upgrade_path = a->path;
+	websocket_init(&s->ws, true, a->message_max);
+	set_remote(s, *from);
+	loop_timer_at(&s->timer, nsec_add(time_now(), a->timeout));
+	if (start_tls(s, a->tls, fd, NULL))
+		return true;
+	stream_free(s);
+	return false;
 }

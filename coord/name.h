@@ -14,5 +14,6 @@ bool name_valid(const char *name);
 /* name_sanitise() - the label nearest to untrusted text; "node" if nothing is left.
  * "Web Server.example.org" becomes "web-server" */
 void name_sanitise(const char *text, char out[static NETMAP_NAME]);
-/* name_variant() - "web" and 2 become "web-2", cut so that it stays a label */
+/* name_variant() - "web" and 2 become "web-2", cut so that it stays a label;
+ * out is another place than name */
 void name_variant(const char *name, unsigned number, char out[static NETMAP_NAME]);

@@ -32,6 +32,7 @@ struct net {
 
 struct node {
 	struct net *net;
+	const char *host; /* NULL: by address */
 	struct coord_client *client;
 	struct key_private machine;
 	struct coord_client_params p;
@@ -217,8 +218,8 @@ static inline void node_init(struct node *d, struct net *n, const char *name,
 
 static inline void node_start(struct node *d)
 {
-	snprintf(d->p.url, sizeof(d->p.url), "https://127.0.0.1:%u",
-		 d->net->port);
+	snprintf(d->p.url, sizeof(d->p.url), "https://%s:%u",
+		 d->host ? d->host : "127.0.0.1", d->net->port);
 	d->p.enrolled = d->joined;
 	d->client = coord_client_new(&d->p);
 	assert_non_null(d->client);

@@ -4,7 +4,9 @@
  */
 #include "tests/unit/coord/net.h"
 
+#include "base/stream.h"
 #include "coord/proto.h"
+#include "crypto/channel.h"
 
 enum {
 	FAR = 4000000000, /* a time to come, s since 1970 */
@@ -141,6 +143,113 @@ static void bad_invites_are_refused_with_a_reason(void **state)
 	}
 	assert_true(a.connected);
 	node_done(&a);
+	net_done(&n);
+}
+
+static void finds_the_server_by_name(void **state)
+{
+	uint8_t secret[INVITE_SECRET_OCTETS];
+	struct net n;
+	struct node a;
+
+	(void)state;
+	net_init(&n);
+	net_start_server(&n);
+	net_invite(&n, false, FAR, secret);
+	node_init(&a, &n, "a", secret);
+	a.host = "name.invalid";
+	node_start(&a);
+	assert_true(net_run(&n, has_why, &a));
+	assert_non_null(strstr(a.why, "does not resolve"));
+	node_stop(&a);
+	a.host = "localhost"; /* ::1 first, where nobody listens */
+	node_start(&a);
+	assert_true(net_run(&n, has_map, &a));
+	assert_true(a.joined);
+	node_done(&a);
+	net_done(&n);
+}
+
+/* A stranger with a channel of its own, who says one thing. */
+struct stranger {
+	struct net *net;
+	struct channel *channel;
+	const char *says;
+	bool closed, said;
+	unsigned answers;
+};
+
+static void stranger_opened(void *owner, struct stream *s)
+{
+	struct stranger *x = owner;
+	uint8_t m[256];
+	size_t k = channel_write_handshake(x->channel, "{}", 2, m, sizeof(m));
+
+	assert_true(stream_send(s, m, k));
+}
+
+static void stranger_message(void *owner, struct stream *s, uint8_t *m, size_t k)
+{
+	struct stranger *x = owner;
+	uint8_t out[CHANNEL_PAYLOAD_MAX];
+
+	if (channel_ready(x->channel)) {
+		x->answers++;
+		return;
+	}
+	assert_true(channel_read_handshake(x->channel, m, k, out, sizeof(out)) >= 0);
+	k = channel_seal(x->channel, x->says, strlen(x->says), out);
+	assert_true(stream_send(s, out, k));
+	x->said = true;
+}
+
+static void stranger_closed(void *owner, struct stream *s, const char *why)
+{
+	(void)s;
+	(void)why;
+	((struct stranger *)owner)->closed = true;
+}
+
+static bool is_closed(void *arg)
+{
+	return ((struct stranger *)arg)->closed;
+}
+
+static void strangers_get_nothing(void **state)
+{
+	static const char *const says[] = {
+		"{\"type\":\"resync\"}", "{\"type\":\"publish\",\"id\":1}",
+		"{\"type\":\"signal\",\"from\":\"x\"}", "{\"type\":\"leave\",\"id\":1}",
+		"{\"type\":\"removed\"}", "{\"type\":\"welcome\",\"id\":1}",
+		"{\"type\":\"netmap\",\"full\":true}", "{\"type\":\"token\"}",
+		"{\"type\":\"left\"}", "{\"type\":\"error\"}", "{\"type\":\"x\"}", "{}",
+		"[]", "not json", "{\"type\":\"leave\",\"type\":\"leave\"}",
+	};
+	struct net n;
+	struct node a, b;
+
+	(void)state;
+	two_nodes(&n, &a, &b);
+	for (unsigned i = 0; i < ARRAY_SIZE(says); i++) {
+		struct stranger x = { .net = &n, .says = says[i] };
+		const struct stream_events e = { &x, stranger_opened,
+						 stranger_message, stranger_closed };
+		struct key_private k;
+		char url[64];
+
+		key_private_generate(&k);
+		x.channel = channel_new_client(&k, &n.public_key);
+		snprintf(url, sizeof(url), "https://127.0.0.1:%u", n.port);
+		assert_non_null(stream_connect(&n.loop, url, PROTO_PATH, SEC(5), 0, &e));
+		assert_true(net_run(&n, is_closed, &x));
+		assert_true(x.said);
+		assert_int_equal(x.answers, 0);
+		channel_free(x.channel);
+	}
+	assert_true(a.connected && b.connected);
+	assert_int_equal(a.map.peer_count, 1);
+	node_done(&a);
+	node_done(&b);
 	net_done(&n);
 }
 
@@ -382,6 +491,8 @@ int main(void)
 		cmocka_unit_test(joins_and_sees_the_other),
 		cmocka_unit_test(wrong_server_key_is_refused),
 		cmocka_unit_test(bad_invites_are_refused_with_a_reason),
+		cmocka_unit_test(finds_the_server_by_name),
+		cmocka_unit_test(strangers_get_nothing),
 		cmocka_unit_test(one_of_64_gets_a_one_time_invite),
 		cmocka_unit_test(reconnect_costs_a_delta),
 		cmocka_unit_test(publishes_candidates_and_server_attests),

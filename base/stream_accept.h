@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_accept.h - what stream_server.c and stream.c know of each other
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+#include "base/loop.h"
+#include "base/stream.h"
+
+struct tls;
+
+struct stream_group { /* the streams that a server has accepted */
+	struct stream *first;
+	unsigned count;
+};
+
+struct stream_accept {
+	struct tls *tls; /* lives longer than the stream, as path and group do */
+	const char *path;
+	struct stream_group *group;
+	size_t message_max;
+	nsec_t timeout; /* until opened() */
+	const struct stream_events *events;
+};
+
+/* stream_socket_name() - getsockname(2); zero if it fails */
+struct endpoint stream_socket_name(int fd);
+
+/* stream_accept() - a stream on an accepted socket; false: no memory, fd still open */
+must_check bool stream_accept(struct loop *l, int fd, const struct endpoint *from,
+			      const struct stream_accept *a);

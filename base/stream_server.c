@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * stream_server.c - the listening side of stream.h (glue on libevent)
+ */
+#include <errno.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/stream.h"
+#include "base/stream_accept.h"
+#include "base/tls.h"
+
+enum {
+	PATH_ROOM = 64,
+	BACKLOG = 512,
+};
+
+struct stream_server {
+	struct loop *loop;
+	struct tls *tls;
+	struct evconnlistener *listener;
+	struct stream_group group;
+	unsigned connections_max;
+	size_t message_max;
+	uint64_t refused;
+	nsec_t handshake_timeout;
+	char path[PATH_ROOM];
+	struct stream_events events;
+	uint16_t port;
+};
+
+struct endpoint stream_socket_name(int fd)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss);
+	struct endpoint e;
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &n) < 0 ||
+	    !endpoint_from_sockaddr(&ss, &e))
+		return (struct endpoint){ 0 };
+	return e;
+}
+
+static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
+		      struct sockaddr *from, int n, void *arg)
+{
+	struct stream_server *v = arg;
+	const struct stream_accept a = { v->tls, v->path, &v->group,
+					 v->message_max, v->handshake_timeout,
+					 &v->events };
+	struct sockaddr_storage ss = { 0 };
+	struct endpoint e;
+
+	(void)l;
+	memcpy(&ss, from, (size_t)n);
+	if (v->group.count < v->connections_max &&
+	    endpoint_from_sockaddr(&ss, &e) && stream_accept(v->loop, fd, &e, &a))
+		return;
+	v->refused++;
+	close(fd);
+}
+
+static bool start_listening(struct stream_server *v, struct endpoint e)
+{
+	struct sockaddr_storage ss = { 0 };
+	socklen_t n = sizeof(ss);
+
+	n = endpoint_to_sockaddr(&e, false, &ss);
+	v->listener = evconnlistener_new_bind(
+		v->loop->base, on_accept, v,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
+		BACKLOG, (struct sockaddr *)&ss, (int)n);
+	if (!v->listener)
+		return false;
+	v->port = stream_socket_name(evconnlistener_get_fd(v->listener)).port;
+	return true;
+}
+
+struct stream_server *stream_server_new(const struct stream_server_params *p,
+					char why[static 256])
+{
+	struct stream_server *v = calloc(1, sizeof(*v));
+	char text[ADDR_TEXT];
+
+	snprintf(why, 256, "out of memory");
+	if (!v)
+		return NULL;
+	v->loop = p->loop;
+	v->connections_max = p->connections_max;
+	v->message_max = p->message_max ? p->message_max : STREAM_MESSAGE_MAX;
+	v->handshake_timeout = p->handshake_timeout;
+	v->events = p->events;
+	snprintf(v->path, sizeof(v->path), "%s", p->path);
+	v->tls = tls_new_server(p->cert_path, p->key_path, why);
+	if (v->tls && start_listening(v, p->listen))
+		return v;
+	if (v->tls)
+		snprintf(why, 256, "cannot listen on %s: %s",
+			 endpoint_text(&p->listen, text), strerror(errno));
+	stream_server_free(v);
+	return NULL;
+}
+
+void stream_server_free(struct stream_server *v)
+{
+	if (!v)
+		return;
+	while (v->group.first)
+		stream_free(v->group.first);
+	if (v->listener)
+		evconnlistener_free(v->listener);
+	tls_free(v->tls);
+	free(v);
+}
+
+uint16_t stream_server_port(const struct stream_server *v)
+{
+	return v->port;
+}
+
+uint64_t stream_server_refused(const struct stream_server *v)
+{
+	return v->refused;
+}
