@@ -407,7 +407,7 @@ void world_restart(struct world *w, unsigned i)
 	struct world_node *n = &w->node[i];
 
 	pathset_free(n->ps);
-	n->ps = make_engine(i, 1000000, prng_u64(&w->prng));
+	n->ps = make_engine(i, w->now, prng_u64(&w->prng));
 	assert(n->ps);
 	n->generation = 0;
 	n->sockets = 1;
