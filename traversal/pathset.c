@@ -237,8 +237,8 @@ void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
 		ps->cand_due = now;
 	if (ps->punch.step == PUNCH_FRESHEN)
 		punch_self_fresh(&ps->punch, now);
-	else if (ps->retry != NSEC_NEVER)
-		ps->retry = nsec_min(ps->retry, nsec_add(now, SEC(1)));
+	else if (ps->retry != NSEC_NEVER && now >= ps->peer_leads)
+		pathset_restart(ps, now); /* once the peer has it */
 }
 
 void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,

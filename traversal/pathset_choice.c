@@ -136,9 +136,10 @@ static void keep(struct pathset *ps, nsec_t now)
 			interval = KEEP_SECOND;
 		path_keep(p, interval, now);
 	}
-	ps->look = ps->best >= 0 && second >= 0 && active ?
-			   (ps->look == NSEC_NEVER ? now + LOOK : ps->look) :
-			   NSEC_NEVER;
+	if (ps->best < 0 || second < 0 || !active)
+		ps->look = NSEC_NEVER;
+	else if (ps->look == NSEC_NEVER || ps->look <= now)
+		ps->look = nsec_add(now, LOOK);
 }
 
 static struct path_choice relay_choice(const struct pathset *ps)

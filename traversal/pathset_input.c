@@ -203,7 +203,7 @@ static void after_cand(struct pathset *ps, unsigned flags, bool fresh, nsec_t no
 	}
 	if (flags & DISCO_CAND_LEAD || ps->retry == NSEC_NEVER)
 		ps->retry = now;
-	else if (fresh && ps->retry_step > 0)
+	else if (fresh && (ps->retry_step > 0 || ps->round == 0))
 		pathset_restart(ps, now);
 }
 

@@ -188,6 +188,7 @@ static void await(struct pathset *ps, nsec_t now)
 static void hand_over(struct pathset *ps, nsec_t now)
 {
 	pathset_send_cand(ps, DISCO_CAND_LEAD);
+	pathset_send_cand(ps, DISCO_CAND_LEAD); /* one may be lost */
 	ps->must_lead = true;
 	ps->round--;
 	ps->retry = nsec_add(now, SEC(1));
@@ -203,8 +204,7 @@ static void try_round(struct pathset *ps, nsec_t now)
 		return; /* the CAND exchange comes here again */
 	if (targets(ps, t) == 0 || pathset_socket(ps, false, false) < 0) {
 		pathset_probe_r0(ps, now);
-		ps->round++;
-		wait_more(ps, now);
+		ps->retry = nsec_add(now, waits[0]);
 		return;
 	}
 	ps->round++;

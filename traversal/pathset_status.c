@@ -88,7 +88,7 @@ void pathset_ping(struct pathset *ps, uint32_t id, nsec_t now)
 	for (unsigned i = 0; i < PATHSET_USER_PINGS; i++) {
 		struct user_ping *u = &ps->user[i];
 
-		if (u->used)
+		if (u->used || ps->out_count == PATHSET_OUT)
 			continue;
 		memset(u, 0, sizeof(*u));
 		u->used = true;

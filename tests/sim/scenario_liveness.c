@@ -237,6 +237,31 @@ static void users_pings_are_answered_or_lost(void **state)
 	world_free(w);
 }
 
+static void late_stun_costs_no_round(void **state)
+{
+	nsec_t worst = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct world_setup s = plain(seed);
+		struct world *w = world_new(&s);
+		nsec_t known;
+
+		w->no_stun = true;
+		world_start(w);
+		world_run(w, w->now + MSEC(47 * seed));
+		world_stun(w);
+		known = w->now;
+		if (!world_run_direct(w, w->now + SEC(5)))
+			fail_msg("seed %llu: not direct",
+				 (unsigned long long)seed);
+		worst = nsec_max(worst, w->now - known);
+		world_free(w);
+	}
+	printf("# late STUN to direct: at most %.0f ms\n", (double)worst / 1e6);
+	assert_true(worst <= MSEC(500));
+}
+
 static void restarted_peer_is_noticed(void **state)
 {
 	struct world_setup s = plain(12);
@@ -263,6 +288,7 @@ int main(void)
 		cmocka_unit_test(prior_poison_is_cured_by_fresh_ports),
 		cmocka_unit_test(roaming_finds_a_new_path),
 		cmocka_unit_test(users_pings_are_answered_or_lost),
+		cmocka_unit_test(late_stun_costs_no_round),
 		cmocka_unit_test(restarted_peer_is_noticed),
 	};
 

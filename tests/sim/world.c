@@ -42,7 +42,7 @@ static void tell_local(struct world *w, struct world_node *n)
 	lan.at.port = n->port[0];
 	if (n->nat.present)
 		assert(candidate_add(&l, &lan));
-	for (unsigned i = n->sockets; i-- > 0;)
+	for (unsigned i = w->no_stun ? 0 : n->sockets; i-- > 0;)
 		add_reflexive(w, n, i, &l);
 	n->generation++;
 	pathset_set_sockets(n->ps, v6, n->sockets, w->now);
@@ -407,12 +407,20 @@ void world_restart(struct world *w, unsigned i)
 	struct world_node *n = &w->node[i];
 
 	pathset_free(n->ps);
-	n->ps = make_engine(i, 1000000, prng_u64(&w->prng));
+	n->ps = make_engine(i, w->now, prng_u64(&w->prng));
 	assert(n->ps);
 	n->generation = 0;
 	n->sockets = 1;
 	memset(&n->use, 0, sizeof(n->use));
 	start_node(w, n);
+	poll_all(w);
+}
+
+void world_stun(struct world *w)
+{
+	w->no_stun = false;
+	for (unsigned i = 0; i < 2; i++)
+		tell_local(w, &w->node[i]);
 	poll_all(w);
 }
 

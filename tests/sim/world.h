@@ -58,6 +58,7 @@ struct world {
 	unsigned events, order;
 	nsec_t data_due;
 	bool lazy;
+	bool no_stun; /* nodes do not know yet what they look like */
 };
 
 struct world_setup {
@@ -78,6 +79,8 @@ void world_free(struct world *w);
 void world_start(struct world *w);
 /* world_restart() - that node forgets everything but its keys and main port */
 void world_restart(struct world *w, unsigned i);
+/* world_stun() - now they know */
+void world_stun(struct world *w);
 /* world_run() - until a time; checks the properties of pathset.h on the way */
 void world_run(struct world *w, nsec_t until);
 /* world_direct() - does data go direct at both ends? */
