@@ -6,10 +6,6 @@
  * interface, remove what we made and no longer want, add what is missing. Applying
  * new wishes, repairing and undoing (wish for nothing) are the same thing. Routes are
  * known as ours by their protocol number, addresses because we remember making them.
- *
- * Whether the rest of the host has changed is told by a sum over its addresses, links
- * and default routes, because the kernel also announces what merely goes on (a
- * lifetime that is renewed). A removal is always a change.
  */
 #include "tun/netconf.h"
 
@@ -24,14 +20,16 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "tun/hostsum.h"
 #include "tun/netlink.h"
 
 enum {
-	REPAIRS_MAX = 20, /* in REPAIR_WINDOW: somebody fights us; then we rest */
+	REPAIRS_MAX =
+		20, /* in REPAIR_WINDOW: somebody fights us; then we rest */
 	REPAIR_SECONDS = 10,
 	REST_SECONDS = 60,
 	STALE_MAX = 2 * NETCONF_ROUTES_MAX,
-	EVENTS_MAX = 256, /* datagrams of one call */
+	EVENTS_MAX = 256,    /* datagrams of one call */
 	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
 };
 
@@ -63,7 +61,7 @@ struct netconf {
 	bool damaged; /* to repair, at once or after a rest */
 	nsec_t window, rest_until;
 	unsigned repairs;
-	uint64_t rest_of_host; /* the sum */
+	struct hostsum rest_of_host;
 };
 
 /* The outcome of several changes: the first failure counts. */
@@ -149,7 +147,8 @@ static const char *advice(int err)
 	return "see the kernel log and who else manages this interface";
 }
 
-static void failed(struct outcome *o, int err, const char *what, const char *text)
+static void failed(struct outcome *o, int err, const char *what,
+		   const char *text)
 {
 	if (o->err)
 		return;
@@ -183,7 +182,8 @@ static void settle_link(struct netconf *nc, struct outcome *o)
 		failed(o, err, "setting the interface", text);
 }
 
-static void add_address(struct netconf *nc, struct address *a, struct outcome *o)
+static void add_address(struct netconf *nc, struct address *a,
+			struct outcome *o)
 {
 	bool v6 = !ipaddr_is_v4(&a->ip);
 	char text[ADDR_TEXT];
@@ -217,7 +217,8 @@ static void settle_addresses(struct netconf *nc, struct outcome *o)
 		add_address(nc, &nc->addresses[i], o);
 }
 
-static void add_route(struct netconf *nc, const struct route *r, struct outcome *o)
+static void add_route(struct netconf *nc, const struct route *r,
+		      struct outcome *o)
 {
 	bool v6 = !prefix_is_v4(&r->to);
 	char text[ADDR_TEXT];
@@ -234,7 +235,8 @@ static void add_route(struct netconf *nc, const struct route *r, struct outcome 
 		failed(o, err, "the route", prefix_text(&r->to, text));
 }
 
-static void del_route(struct netconf *nc, const struct prefix *to, struct outcome *o)
+static void del_route(struct netconf *nc, const struct prefix *to,
+		      struct outcome *o)
 {
 	int err = netlink_route_del(nc->ask, nc->index, to);
 	char text[ADDR_TEXT];
@@ -326,7 +328,8 @@ static void want_routes(struct netconf *nc, const struct netconf_want *want)
 	for (unsigned i = 0; i < want->route_count; i++)
 		nc->routes[i] = (struct route){ .to = want->routes[i] };
 	if (want->route_count)
-		qsort(nc->routes, want->route_count, sizeof(*nc->routes), route_cmp);
+		qsort(nc->routes, want->route_count, sizeof(*nc->routes),
+		      route_cmp);
 	for (unsigned i = 0; i < want->route_count; i++)
 		if (!n || route_cmp(&nc->routes[n - 1], &nc->routes[i]) != 0)
 			nc->routes[n++] = nc->routes[i];
@@ -340,7 +343,8 @@ int netconf_apply(struct netconf *nc, const struct netconf_want *want,
 
 	if (want->address_count > NETCONF_ADDRESSES_MAX ||
 	    want->route_count > NETCONF_ROUTES_MAX) {
-		snprintf(why, 256, "%u addresses and %u routes are more than %u and %u",
+		snprintf(why, 256,
+			 "%u addresses and %u routes are more than %u and %u",
 			 want->address_count, want->route_count,
 			 (unsigned)NETCONF_ADDRESSES_MAX,
 			 (unsigned)NETCONF_ROUTES_MAX);
@@ -352,76 +356,6 @@ int netconf_apply(struct netconf *nc, const struct netconf_want *want,
 	want_routes(nc, want);
 	settle(nc, &o);
 	return o.err;
-}
-
-/* ---- the rest of the host ---- */
-
-static uint64_t mix(uint64_t sum, const void *data, size_t octets)
-{
-	const uint8_t *b = data;
-
-	for (size_t i = 0; i < octets; i++)
-		sum = (sum ^ b[i]) * 0x100000001b3u; /* FNV-1a, 64 bits */
-	return sum;
-}
-
-/* concerns() - does this item of another interface decide on candidates? */
-static bool concerns(const struct netlink_item *it)
-{
-	switch (it->what) {
-	case NETLINK_ITEM_LINK:
-	case NETLINK_ITEM_ADDRESS:
-		return true;
-	case NETLINK_ITEM_ROUTE:
-		return prefix_family_bits(&it->route.to) == 0 &&
-		       it->route.type == RTN_UNICAST;
-	}
-	return false;
-}
-
-static uint64_t item_sum(const struct netlink_item *it)
-{
-	uint32_t flags = 0;
-	uint64_t sum = mix(0xcbf29ce484222325u, &it->index, sizeof(it->index));
-
-	switch (it->what) {
-	case NETLINK_ITEM_LINK:
-		flags = it->link.flags & (IFF_UP | IFF_RUNNING);
-		return mix(sum, &flags, sizeof(flags));
-	case NETLINK_ITEM_ADDRESS:
-		flags = it->address.flags &
-			(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED);
-		sum = mix(sum, &flags, sizeof(flags));
-		return mix(sum, &it->address.ip, sizeof(it->address.ip));
-	case NETLINK_ITEM_ROUTE:
-		sum = mix(sum, &it->route.metric, sizeof(it->route.metric));
-		sum = mix(sum, &it->route.table, sizeof(it->route.table));
-		return mix(sum, &it->route.gateway, sizeof(it->route.gateway));
-	}
-	return sum;
-}
-
-static void sum_up(const struct netlink_item *it, void *arg)
-{
-	struct netconf *nc = arg;
-
-	if (it->index != nc->index && concerns(it))
-		nc->rest_of_host += item_sum(it); /* in any order */
-}
-
-/* look_around() - true if the sum is another one */
-static bool look_around(struct netconf *nc)
-{
-	uint64_t before = nc->rest_of_host;
-	int err;
-
-	nc->rest_of_host = 0;
-	err = netlink_dump(nc->ask, NETLINK_ITEM_LINK, sum_up, nc);
-	if (!err)
-		err = netlink_dump(nc->ask, NETLINK_ITEM_ADDRESS, sum_up, nc);
-	if (!err)
-		err = netlink_dump(nc->ask, NETLINK_ITEM_ROUTE, sum_up, nc);
-	return err || nc->rest_of_host != before;
 }
 
 /* ---- events ---- */
@@ -438,7 +372,8 @@ static void hear_own(struct netconf *nc, const struct netlink_item *it)
 		return;
 	}
 	nc->gone |= it->removed;
-	nc->damaged |= it->link.mtu != nc->want_mtu || !(it->link.flags & IFF_UP);
+	nc->damaged |=
+		it->link.mtu != nc->want_mtu || !(it->link.flags & IFF_UP);
 }
 
 static void hear(const struct netlink_item *it, void *arg)
@@ -449,7 +384,7 @@ static void hear(const struct netlink_item *it, void *arg)
 		hear_own(news->nc, it);
 		return;
 	}
-	if (!concerns(it))
+	if (!hostsum_concerns(it))
 		return;
 	news->look = true;
 	news->changed |= it->removed;
@@ -483,7 +418,8 @@ static unsigned repair(struct netconf *nc)
 {
 	struct outcome o = { 0 };
 
-	if (!nc->damaged || !nc->wanted || nc->gone || !may_repair(nc, time_now()))
+	if (!nc->damaged || !nc->wanted || nc->gone ||
+	    !may_repair(nc, time_now()))
 		return NETCONF_NOTHING;
 	nc->damaged = false;
 	settle(nc, &o);
@@ -510,9 +446,10 @@ unsigned netconf_ready(struct netconf *nc)
 		}
 	}
 	what = repair(nc);
-	if (news.look && look_around(nc))
+	if (news.look && hostsum_look(&nc->rest_of_host, nc->ask))
 		news.changed = true;
-	return what | (news.changed ? NETCONF_NETWORK_CHANGED : NETCONF_NOTHING);
+	return what |
+	       (news.changed ? NETCONF_NETWORK_CHANGED : NETCONF_NOTHING);
 }
 
 /* ---- life ---- */
@@ -537,7 +474,8 @@ static int open_fds(struct netconf *nc)
 	nc->poll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (nc->poll_fd < 0)
 		return -errno;
-	nc->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	nc->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (nc->timer_fd < 0)
 		return -errno;
 	err = watch(nc->poll_fd, netlink_fd(nc->events));
@@ -550,7 +488,7 @@ static int start(struct netconf *nc)
 
 	if (err)
 		return err;
-	(void)look_around(nc);
+	(void)hostsum_look(&nc->rest_of_host, nc->ask);
 	err = netlink_dump(nc->ask, NETLINK_ITEM_LINK, see, nc);
 	if (!err && !nc->seen)
 		err = -ENODEV;
@@ -566,7 +504,7 @@ struct netconf *netconf_new(unsigned index, int *err)
 	*err = -ENOMEM;
 	if (!nc)
 		return NULL;
-	nc->index = index;
+	nc->index = nc->rest_of_host.except = index;
 	nc->poll_fd = nc->timer_fd = -1;
 	nc->routes = calloc(NETCONF_ROUTES_MAX, sizeof(*nc->routes));
 	nc->stale = calloc(STALE_MAX, sizeof(*nc->stale));
@@ -587,7 +525,8 @@ static void undo(struct netconf *nc)
 	want_routes(nc, &nothing);
 	settle_routes(nc, &o);
 	/* the device usually vanishes next: nobody can do more about a failure */
-	if (netlink_link_set(nc->ask, nc->index, nc->first_mtu, nc->first_up) < 0)
+	if (netlink_link_set(nc->ask, nc->index, nc->first_mtu, nc->first_up) <
+	    0)
 		nc->gone = true;
 }
 

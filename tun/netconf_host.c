@@ -53,11 +53,11 @@ static bool equals_any(const char *name, const char *const *names)
 static bool is_tunnel(const struct netlink_link *l)
 {
 	static const char *const kinds[] = {
-		"tun",	 "wireguard", "ipip",	   "ip6tnl", "sit",  "gre",
-		"gretap", "ip6gre",   "ip6gretap", "erspan", "vti",  "vti6",
-		"xfrm",	 "ipvti",     "amt",	   "gtp",    "bareudp", NULL
+		"tun",	  "wireguard", "ipip",	    "ip6tnl", "sit",	 "gre",
+		"gretap", "ip6gre",    "ip6gretap", "erspan", "vti",	 "vti6",
+		"xfrm",	  "ipvti",     "amt",	    "gtp",    "bareudp", NULL
 	};
-	static const char *const names[] = { "tailscale", "zt",	 "wt", "nebula",
+	static const char *const names[] = { "tailscale", "zt", "wt",  "nebula",
 					     "utun",	  "wg", "tun", NULL };
 	static const char *const modems[] = { "wwan", "rmnet", NULL };
 
@@ -72,7 +72,7 @@ static bool is_tunnel(const struct netlink_link *l)
  * br-lan is a router's LAN */
 static bool container_name(const char *name)
 {
-	static const char *const names[] = { "docker", "virbr", "lxc",
+	static const char *const names[] = { "docker", "virbr",	 "lxc",
 					     "cni",    "podman", NULL };
 
 	if (starts_with_any(name, names))
@@ -120,8 +120,8 @@ static void see_link(const struct netlink_item *it, void *arg)
 	struct survey *s = arg;
 
 	if (it->what == NETLINK_ITEM_LINK && grow(s))
-		s->links[s->count++] = (struct known){ .index = it->index,
-						       .link = it->link };
+		s->links[s->count++] =
+			(struct known){ .index = it->index, .link = it->link };
 }
 
 static const struct known *link_find(const struct survey *s, unsigned index)
@@ -172,7 +172,8 @@ static void see_address(const struct netlink_item *it, void *arg)
 	h->bridge_of_containers = of_containers(s, k);
 }
 
-int netconf_host_addresses(unsigned except, struct host_address *out, unsigned max)
+int netconf_host_addresses(unsigned except, struct host_address *out,
+			   unsigned max)
 {
 	struct survey s = { .except = except, .out = out, .max = max };
 	struct netlink *nl = netlink_open(false, &s.err);
@@ -212,8 +213,9 @@ static void see_route(const struct netlink_item *it, void *arg)
 	struct clash *c = arg;
 	const struct netlink_route *r = &it->route;
 
-	if (c->found || it->what != NETLINK_ITEM_ROUTE || r->type != RTN_UNICAST ||
-	    !it->index || it->index == c->except || is_default(&r->to))
+	if (c->found || it->what != NETLINK_ITEM_ROUTE ||
+	    r->type != RTN_UNICAST || !it->index || it->index == c->except ||
+	    is_default(&r->to))
 		return;
 	if (!prefix_overlaps(&r->to, c->wanted))
 		return;
@@ -238,9 +240,10 @@ bool netconf_route_conflict(const struct prefix *p, unsigned except,
 		return false;
 	if (!if_indextoname(c.index, name))
 		snprintf(name, sizeof(name), "#%u", c.index);
-	snprintf(why, 256,
-		 "%s overlaps %s, which this host reaches through %s; choose another "
-		 "prefix or remove that route",
-		 prefix_text(p, wanted), prefix_text(&c.with, with), name);
+	snprintf(
+		why, 256,
+		"%s overlaps %s, which this host reaches through %s; choose another "
+		"prefix or remove that route",
+		prefix_text(p, wanted), prefix_text(&c.with, with), name);
 	return true;
 }

@@ -21,8 +21,10 @@
 #include <sys/time.h>
 
 enum {
-	BUFFER_OCTETS = 32768, /* the most that the kernel puts into one answer */
-	LISTEN_OCTETS = 1 << 20, /* of events waiting, before the kernel drops them */
+	BUFFER_OCTETS =
+		32768, /* the most that the kernel puts into one answer */
+	LISTEN_OCTETS =
+		1 << 20, /* of events waiting, before the kernel drops them */
 	ANSWER_SECONDS = 5,
 	ATTR_MAX = 64,
 };
@@ -84,7 +86,8 @@ static bool attr_ip(const struct nlattr *attr, struct ipaddr *out)
 }
 
 /* header() - the fixed part, and the attributes behind it; NULL if it is cut off */
-static const void *header(const struct nlmsghdr *nlh, size_t octets, struct attrs *a)
+static const void *header(const struct nlmsghdr *nlh, size_t octets,
+			  struct attrs *a)
 {
 	memset(a, 0, sizeof(*a));
 	if (mnl_nlmsg_get_payload_len(nlh) < octets)
@@ -210,17 +213,22 @@ static bool decode(const struct nlmsghdr *nlh, struct netlink_item *it)
 
 static int set_up(struct netlink *nl, bool listen)
 {
-	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR |
-			  RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
+			  RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
+			  RTMGRP_IPV6_ROUTE;
 	struct timeval wait = { .tv_sec = ANSWER_SECONDS };
 	int fd = mnl_socket_get_fd(nl->socket), octets = LISTEN_OCTETS;
 
-	if (mnl_socket_bind(nl->socket, listen ? groups : 0, MNL_SOCKET_AUTOPID) < 0)
+	if (mnl_socket_bind(nl->socket, listen ? groups : 0,
+			    MNL_SOCKET_AUTOPID) < 0)
 		return -errno;
 	if (!listen)
 		return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait,
-				  sizeof(wait)) < 0 ? -errno : 0;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) < 0)
+				  sizeof(wait)) < 0
+			       ? -errno
+			       : 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets,
+		       sizeof(octets)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets,
 				 sizeof(octets));
 	return fcntl(fd, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
@@ -260,7 +268,8 @@ static int receive(struct netlink *nl)
 	ssize_t n;
 
 	do
-		n = mnl_socket_recvfrom(nl->socket, nl->buffer, sizeof(nl->buffer));
+		n = mnl_socket_recvfrom(nl->socket, nl->buffer,
+					sizeof(nl->buffer));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : (int)n;
 }
@@ -291,7 +300,8 @@ static int error_of(const struct nlmsghdr *nlh)
 }
 
 /* answers() - of one datagram; true at the end of the answer, with its *err */
-static bool answers(struct netlink *nl, int left, netlink_fn *fn, void *arg, int *err)
+static bool answers(struct netlink *nl, int left, netlink_fn *fn, void *arg,
+		    int *err)
 {
 	struct netlink_item item;
 
@@ -312,7 +322,8 @@ static bool answers(struct netlink *nl, int left, netlink_fn *fn, void *arg, int
 	return false;
 }
 
-static int talk(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn *fn, void *arg)
+static int talk(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn *fn,
+		void *arg)
 {
 	int n, err;
 
@@ -329,7 +340,8 @@ static int talk(struct netlink *nl, struct nlmsghdr *nlh, netlink_fn *fn, void *
 
 /* ---- requests ---- */
 
-int netlink_dump(struct netlink *nl, enum netlink_what what, netlink_fn *fn, void *arg)
+int netlink_dump(struct netlink *nl, enum netlink_what what, netlink_fn *fn,
+		 void *arg)
 {
 	static const uint16_t type[] = {
 		[NETLINK_ITEM_LINK] = RTM_GETLINK,
@@ -389,14 +401,14 @@ static int address_change(struct netlink *nl, unsigned index, bool add,
 	return talk(nl, nlh, NULL, NULL);
 }
 
-int netlink_address_add(struct netlink *nl, unsigned index, const struct ipaddr *ip,
-			const struct prefix *subnet)
+int netlink_address_add(struct netlink *nl, unsigned index,
+			const struct ipaddr *ip, const struct prefix *subnet)
 {
 	return address_change(nl, index, true, ip, subnet);
 }
 
-int netlink_address_del(struct netlink *nl, unsigned index, const struct ipaddr *ip,
-			const struct prefix *subnet)
+int netlink_address_del(struct netlink *nl, unsigned index,
+			const struct ipaddr *ip, const struct prefix *subnet)
 {
 	return address_change(nl, index, false, ip, subnet);
 }
@@ -424,12 +436,14 @@ static int route_change(struct netlink *nl, unsigned index, bool add,
 	return talk(nl, nlh, NULL, NULL);
 }
 
-int netlink_route_add(struct netlink *nl, unsigned index, const struct prefix *to)
+int netlink_route_add(struct netlink *nl, unsigned index,
+		      const struct prefix *to)
 {
 	return route_change(nl, index, true, to);
 }
 
-int netlink_route_del(struct netlink *nl, unsigned index, const struct prefix *to)
+int netlink_route_del(struct netlink *nl, unsigned index,
+		      const struct prefix *to)
 {
 	return route_change(nl, index, false, to);
 }

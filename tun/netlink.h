@@ -15,7 +15,7 @@
 #include "base/attr.h"
 
 enum {
-	NETLINK_NAME = 16, /* IFNAMSIZ */
+	NETLINK_NAME = 16,	 /* IFNAMSIZ */
 	NETLINK_PROTOCOL = 0xad, /* of the routes that we make */
 	NETLINK_TABLE_MAIN = 254,
 };
@@ -29,16 +29,16 @@ enum netlink_what {
 struct netlink_link {
 	char name[NETLINK_NAME];
 	char kind[NETLINK_NAME]; /* "tun", "bridge", ...; empty for hardware */
-	uint32_t flags; /* IFF_* */
-	uint32_t mtu; /* octets */
+	uint32_t flags;		 /* IFF_* */
+	uint32_t mtu;		 /* octets */
 	uint32_t master; /* interface index of its bridge or bond, or 0 */
-	uint16_t type; /* ARPHRD_* */
+	uint16_t type;	 /* ARPHRD_* */
 };
 
 struct netlink_address {
-	struct ipaddr ip; /* our end */
+	struct ipaddr ip;      /* our end */
 	struct prefix on_link; /* its subnet, or the other end */
-	uint32_t flags; /* IFA_F_* */
+	uint32_t flags;	       /* IFA_F_* */
 };
 
 struct netlink_route {
@@ -46,7 +46,7 @@ struct netlink_route {
 	struct ipaddr gateway; /* all zero: none */
 	uint32_t table, metric;
 	uint8_t protocol; /* RTPROT_* */
-	uint8_t type; /* RTN_* */
+	uint8_t type;	  /* RTN_* */
 };
 
 struct netlink_item {
@@ -91,8 +91,8 @@ must_check int netlink_dump(struct netlink *nl, enum netlink_what what,
 must_check int netlink_listen(struct netlink *nl, netlink_fn *fn, void *arg);
 
 /* Changes; each waits for the kernel's answer: 0 or its negative errno. */
-must_check int netlink_link_set(struct netlink *nl, unsigned index, uint32_t mtu,
-				bool up);
+must_check int netlink_link_set(struct netlink *nl, unsigned index,
+				uint32_t mtu, bool up);
 /* subnet gives only the length; IPv6 without duplicate address detection */
 must_check int netlink_address_add(struct netlink *nl, unsigned index,
 				   const struct ipaddr *ip,

@@ -277,11 +277,13 @@ static void test_network_changed(void **state)
 		{ "ip addr add 192.0.2.9/24 dev lan0 valid_lft 900 preferred_lft 900",
 		  NETCONF_NETWORK_CHANGED },
 		{ "ip addr change 192.0.2.9/24 dev lan0 valid_lft 1800 "
-		  "preferred_lft 1800", NETCONF_NOTHING },
+		  "preferred_lft 1800",
+		  NETCONF_NOTHING },
 		{ "ip route add 198.51.100.0/24 dev lan0", NETCONF_NOTHING },
 		{ "ip route add default dev lan0", NETCONF_NETWORK_CHANGED },
 		{ "ip route del default", NETCONF_NETWORK_CHANGED },
-		{ "ip addr del 192.0.2.9/24 dev lan0", NETCONF_NETWORK_CHANGED },
+		{ "ip addr del 192.0.2.9/24 dev lan0",
+		  NETCONF_NETWORK_CHANGED },
 		{ "ip link del lan0", NETCONF_NETWORK_CHANGED },
 	};
 	struct fixture *f = *state;
@@ -299,7 +301,7 @@ static void test_route_conflict(void **state)
 		const char *prefix;
 		bool conflict;
 	} rows[] = {
-		{ "192.0.2.0/25", true }, { "192.0.0.0/8", true },
+		{ "192.0.2.0/25", true },  { "192.0.0.0/8", true },
 		{ "192.0.3.0/24", false }, { "100.64.0.0/10", false },
 		{ "2001:db8::/32", true }, { "2001:db9::/32", false },
 	};
@@ -365,17 +367,22 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_made, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_differences, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_differences, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_repair, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_endless_fight, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_undo, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_host_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_host_addresses, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_network_changed, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(test_route_conflict, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_no_ipv6, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_route_conflict, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_refused, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_no_ipv6, set_up,
+						tear_down),
 	};
 
 	if (!possible()) {
