@@ -8,7 +8,6 @@
  */
 #include "tun/hostsum.h"
 
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 
 static uint64_t mix(uint64_t sum, const void *data, size_t octets)
@@ -28,7 +27,7 @@ bool hostsum_concerns(const struct netlink_item *it)
 		return true;
 	case NETLINK_ITEM_ROUTE:
 		return prefix_family_bits(&it->route.to) == 0 &&
-		       it->route.type == RTN_UNICAST;
+		       it->route.unicast;
 	}
 	return false;
 }
@@ -43,8 +42,7 @@ static uint64_t item_sum(const struct netlink_item *it)
 		flags = it->link.flags & (IFF_UP | IFF_RUNNING);
 		return mix(sum, &flags, sizeof(flags));
 	case NETLINK_ITEM_ADDRESS:
-		flags = it->address.flags &
-			(IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED);
+		flags = it->address.unready | it->address.deprecated << 1;
 		sum = mix(sum, &flags, sizeof(flags));
 		return mix(sum, &it->address.ip, sizeof(it->address.ip));
 	case NETLINK_ITEM_ROUTE:

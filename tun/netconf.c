@@ -10,7 +10,6 @@
 #include "tun/netconf.h"
 
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +84,7 @@ static void see_route(struct netconf *nc, const struct netlink_route *r)
 {
 	struct route key = { .to = r->to }, *found = NULL;
 
-	if (r->table != NETLINK_TABLE_MAIN || r->type != RTN_UNICAST)
+	if (r->table != NETLINK_TABLE_MAIN || !r->unicast)
 		return;
 	if (nc->route_count)
 		found = bsearch(&key, nc->routes, nc->route_count, sizeof(key),

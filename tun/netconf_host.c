@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <net/if_arp.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,12 +135,9 @@ static bool usable(const struct netlink_address *a)
 {
 	enum addr_class c = ipaddr_class(&a->ip);
 
-	if (a->flags & IFA_F_DADFAILED)
-		return false;
-	if ((a->flags & IFA_F_TENTATIVE) && !(a->flags & IFA_F_OPTIMISTIC))
-		return false;
-	return c != ADDR_CLASS_LOOPBACK && c != ADDR_CLASS_LINK_LOCAL &&
-	       c != ADDR_CLASS_UNSPECIFIED && c != ADDR_CLASS_MULTICAST;
+	return !a->unready && c != ADDR_CLASS_LOOPBACK &&
+	       c != ADDR_CLASS_LINK_LOCAL && c != ADDR_CLASS_UNSPECIFIED &&
+	       c != ADDR_CLASS_MULTICAST;
 }
 
 static void see_address(const struct netlink_item *it, void *arg)
@@ -150,7 +146,6 @@ static void see_address(const struct netlink_item *it, void *arg)
 	const struct netlink_address *a = &it->address;
 	const struct known *k;
 	struct host_address *h;
-	bool v6;
 
 	if (it->what != NETLINK_ITEM_ADDRESS || it->index == s->except ||
 	    s->found == s->max || !usable(a))
@@ -160,14 +155,13 @@ static void see_address(const struct netlink_item *it, void *arg)
 		return;
 	h = &s->out[s->found++];
 	memset(h, 0, sizeof(*h)); /* callers compare it whole */
-	v6 = !ipaddr_is_v4(&a->ip);
 	h->ip = a->ip;
 	h->on_link.ip = a->on_link.ip;
 	h->on_link.bits = a->on_link.bits;
 	h->index = it->index;
 	memcpy(h->name, k->link.name, sizeof(h->name));
-	h->temporary = v6 && (a->flags & IFA_F_TEMPORARY);
-	h->deprecated = v6 && (a->flags & IFA_F_DEPRECATED);
+	h->temporary = a->temporary;
+	h->deprecated = a->deprecated;
 	h->tunnel = is_tunnel(&k->link);
 	h->bridge_of_containers = of_containers(s, k);
 }
@@ -213,9 +207,8 @@ static void see_route(const struct netlink_item *it, void *arg)
 	struct clash *c = arg;
 	const struct netlink_route *r = &it->route;
 
-	if (c->found || it->what != NETLINK_ITEM_ROUTE ||
-	    r->type != RTN_UNICAST || !it->index || it->index == c->except ||
-	    is_default(&r->to))
+	if (c->found || it->what != NETLINK_ITEM_ROUTE || !r->unicast ||
+	    !it->index || it->index == c->except || is_default(&r->to))
 		return;
 	if (!prefix_overlaps(&r->to, c->wanted))
 		return;

@@ -124,6 +124,16 @@ static bool family_known(unsigned family, unsigned bits)
 	       (family == AF_INET6 && bits <= 128);
 }
 
+static void decode_flags(uint32_t flags, bool v6, struct netlink_address *a)
+{
+	a->unready = flags & IFA_F_DADFAILED;
+	/* an optimistic address may be used meanwhile, RFC 4429 */
+	if ((flags & IFA_F_TENTATIVE) && !(flags & IFA_F_OPTIMISTIC))
+		a->unready = true;
+	a->temporary = v6 && (flags & IFA_F_TEMPORARY);
+	a->deprecated = v6 && (flags & IFA_F_DEPRECATED);
+}
+
 static bool decode_address(const struct nlmsghdr *nlh, struct netlink_item *it)
 {
 	struct attrs a;
@@ -145,7 +155,8 @@ static bool decode_address(const struct nlmsghdr *nlh, struct netlink_item *it)
 	if (ipaddr_is_v4(&other) != (m->ifa_family == AF_INET))
 		return false;
 	it->address.on_link = prefix_make(other, m->ifa_prefixlen);
-	it->address.flags = attr_u32(a.at[IFA_FLAGS], m->ifa_flags);
+	decode_flags(attr_u32(a.at[IFA_FLAGS], m->ifa_flags),
+		     m->ifa_family == AF_INET6, &it->address);
 	return true;
 }
 
@@ -182,7 +193,7 @@ static bool decode_route(const struct nlmsghdr *nlh, struct netlink_item *it)
 	it->route.table = attr_u32(a.at[RTA_TABLE], m->rtm_table);
 	it->route.metric = attr_u32(a.at[RTA_PRIORITY], 0);
 	it->route.protocol = m->rtm_protocol;
-	it->route.type = m->rtm_type;
+	it->route.unicast = m->rtm_type == RTN_UNICAST;
 	return true;
 }
 

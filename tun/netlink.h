@@ -38,7 +38,8 @@ struct netlink_link {
 struct netlink_address {
 	struct ipaddr ip;      /* our end */
 	struct prefix on_link; /* its subnet, or the other end */
-	uint32_t flags;	       /* IFA_F_* */
+	bool unready; /* its duplicate address detection runs or failed */
+	bool temporary, deprecated; /* IPv6 */
 };
 
 struct netlink_route {
@@ -46,7 +47,7 @@ struct netlink_route {
 	struct ipaddr gateway; /* all zero: none */
 	uint32_t table, metric;
 	uint8_t protocol; /* RTPROT_* */
-	uint8_t type;	  /* RTN_* */
+	bool unicast; /* neither local, broadcast, multicast nor a refusal */
 };
 
 struct netlink_item {
