@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * netlink.h - rtnetlink in our own words: links, addresses, routes
+ *
+ * Theory: one socket asks (dumps, changes with an acknowledgement), another one may
+ * listen to groups. What the kernel says is decoded into struct netlink_item, so that
+ * nobody else needs to know the wire format. rtnetlink(7), RFC 3549.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/attr.h"
+
+enum {
+	NETLINK_NAME = 16,	 /* IFNAMSIZ */
+	NETLINK_PROTOCOL = 0xad, /* of the routes that we make */
+	NETLINK_TABLE_MAIN = 254,
+};
+
+enum netlink_what {
+	NETLINK_ITEM_LINK,
+	NETLINK_ITEM_ADDRESS,
+	NETLINK_ITEM_ROUTE,
+};
+
+struct netlink_link {
+	char name[NETLINK_NAME];
+	char kind[NETLINK_NAME]; /* "tun", "bridge", ...; empty for hardware */
+	uint32_t flags;		 /* IFF_* */
+	uint32_t mtu;		 /* octets */
+	uint32_t master; /* interface index of its bridge or bond, or 0 */
+	uint16_t type;	 /* ARPHRD_* */
+};
+
+struct netlink_address {
+	struct ipaddr ip;      /* our end */
+	struct prefix on_link; /* its subnet, or the other end */
+	bool unready; /* its duplicate address detection runs or failed */
+	bool temporary, deprecated; /* IPv6 */
+};
+
+struct netlink_route {
+	struct prefix to;
+	struct ipaddr gateway; /* all zero: none */
+	uint32_t table, metric;
+	uint8_t protocol; /* RTPROT_* */
+	bool unicast; /* neither local, broadcast, multicast nor a refusal */
+};
+
+struct netlink_item {
+	enum netlink_what what;
+	bool removed;
+	unsigned index; /* interface; 0: none */
+	union {
+		struct netlink_link link;
+		struct netlink_address address;
+		struct netlink_route route;
+	};
+};
+
+struct netlink;
+
+typedef void netlink_fn(const struct netlink_item *item, void *arg);
+
+/**
+ * netlink_open() - One rtnetlink socket
+ * @listen: Subscribe to links, addresses and routes; the socket does not block then
+ * Return: NULL and *err (negative errno) on failure; netlink_close() takes it back
+ */
+struct netlink *netlink_open(bool listen, int *err);
+void netlink_close(struct netlink *nl); /* takes NULL */
+int netlink_fd(const struct netlink *nl);
+
+/**
+ * netlink_dump() - All links, addresses or routes of this network namespace
+ *
+ * What changes during the dump may be missing or there twice. fn must not use nl.
+ * Cost: linear in what the host has.
+ * Return: 0 or negative errno
+ */
+must_check int netlink_dump(struct netlink *nl, enum netlink_what what,
+			    netlink_fn *fn, void *arg);
+
+/**
+ * netlink_listen() - Decode one datagram of events
+ * Return: 1 if there may be more, 0: none there, or negative errno; -ENOBUFS: events
+ *         were lost, dump again
+ */
+must_check int netlink_listen(struct netlink *nl, netlink_fn *fn, void *arg);
+
+/* Changes; each waits for the kernel's answer: 0 or its negative errno. */
+must_check int netlink_link_set(struct netlink *nl, unsigned index,
+				uint32_t mtu, bool up);
+/* subnet gives only the length; IPv6 without duplicate address detection */
+must_check int netlink_address_add(struct netlink *nl, unsigned index,
+				   const struct ipaddr *ip,
+				   const struct prefix *subnet);
+must_check int netlink_address_del(struct netlink *nl, unsigned index,
+				   const struct ipaddr *ip,
+				   const struct prefix *subnet);
+/* a route of ours (NETLINK_PROTOCOL, main table) straight through the interface */
+must_check int netlink_route_add(struct netlink *nl, unsigned index,
+				 const struct prefix *to);
+must_check int netlink_route_del(struct netlink *nl, unsigned index,
+				 const struct prefix *to);
