@@ -132,7 +132,8 @@ static void start_pings(struct pathset *ps, nsec_t now)
 		    p->plan == &path_plan_punch && p->plan_step == 0)
 			path_probe(p, &path_plan_punch, now, now);
 	}
-	pathset_probe_r0(ps, now);
+	if (ps->punch.round == 1) /* later ones need the budget for punching */
+		pathset_probe_r0(ps, now);
 }
 
 static void send_go(struct pathset *ps)

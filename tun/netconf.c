@@ -29,6 +29,7 @@ enum {
 	REST_SECONDS = 60,
 	STALE_MAX = 2 * NETCONF_ROUTES_MAX,
 	EVENTS_MAX = 256,    /* datagrams of one call */
+	LISTEN_EVERY = 64,   /* changes */
 	IPV6_MTU_MIN = 1280, /* RFC 8200 section 5 */
 };
 
@@ -57,7 +58,8 @@ struct netconf {
 	struct prefix *stale; /* routes of ours that are not wanted */
 	unsigned stale_count;
 
-	bool damaged; /* to repair, at once or after a rest */
+	bool damaged;	    /* to repair, at once or after a rest */
+	bool look, changed; /* the rest of the host: perhaps, certainly */
 	nsec_t window, rest_until;
 	unsigned repairs;
 	struct hostsum rest_of_host;
@@ -125,6 +127,61 @@ static void see(const struct netlink_item *it, void *arg)
 		see_route(nc, &it->route);
 		break;
 	}
+}
+
+/* ---- what the kernel tells ---- */
+
+static void hear_own(struct netconf *nc, const struct netlink_item *it)
+{
+	if (it->what != NETLINK_ITEM_LINK) {
+		nc->damaged |= it->removed;
+		return;
+	}
+	nc->gone |= it->removed;
+	nc->damaged |=
+		it->link.mtu != nc->want_mtu || !(it->link.flags & IFF_UP);
+}
+
+static void hear(const struct netlink_item *it, void *arg)
+{
+	struct netconf *nc = arg;
+
+	if (it->index == nc->index) {
+		hear_own(nc, it);
+		return;
+	}
+	if (!hostsum_concerns(it))
+		return;
+	nc->look = true;
+	nc->changed |= it->removed;
+}
+
+/* listen_all() - also between many changes: our own echo must not fill the socket */
+static void listen_all(struct netconf *nc)
+{
+	int more = 1;
+
+	for (unsigned i = 0; i < EVENTS_MAX && more > 0; i++) {
+		more = netlink_listen(nc->events, hear, nc);
+		if (more == -ENOBUFS) {
+			nc->damaged = nc->look = nc->changed = true;
+			more = 1;
+		}
+	}
+}
+
+static void listen_at_times(struct netconf *nc, unsigned turn)
+{
+	if (turn % LISTEN_EVERY == LISTEN_EVERY - 1)
+		listen_all(nc);
+}
+
+static void arm(struct netconf *nc, nsec_t wait)
+{
+	struct itimerspec at = { .it_value.tv_sec =
+					 (time_t)(wait / SEC(1)) + 1 };
+
+	(void)timerfd_settime(nc->timer_fd, 0, &at, NULL);
 }
 
 /* ---- make it so ---- */
@@ -257,10 +314,14 @@ static void settle_routes(struct netconf *nc, struct outcome *o)
 		failed(o, err, "reading", "the routes");
 		return;
 	}
-	for (unsigned i = 0; i < nc->stale_count; i++)
+	for (unsigned i = 0; i < nc->stale_count; i++) {
 		del_route(nc, &nc->stale[i], o);
-	for (unsigned i = 0; i < nc->route_count; i++)
+		listen_at_times(nc, i);
+	}
+	for (unsigned i = 0; i < nc->route_count; i++) {
 		add_route(nc, &nc->routes[i], o);
+		listen_at_times(nc, i);
+	}
 }
 
 static void settle(struct netconf *nc, struct outcome *o)
@@ -354,53 +415,20 @@ int netconf_apply(struct netconf *nc, const struct netconf_want *want,
 	want_addresses(nc, want, &o);
 	want_routes(nc, want);
 	settle(nc, &o);
+	if (nc->look || nc->changed || nc->damaged)
+		arm(nc, 0); /* heard meanwhile: wake the caller for it */
 	return o.err;
 }
 
 /* ---- events ---- */
 
-struct news {
-	struct netconf *nc;
-	bool look, changed;
-};
-
-static void hear_own(struct netconf *nc, const struct netlink_item *it)
-{
-	if (it->what != NETLINK_ITEM_LINK) {
-		nc->damaged |= it->removed;
-		return;
-	}
-	nc->gone |= it->removed;
-	nc->damaged |=
-		it->link.mtu != nc->want_mtu || !(it->link.flags & IFF_UP);
-}
-
-static void hear(const struct netlink_item *it, void *arg)
-{
-	struct news *news = arg;
-
-	if (it->index == news->nc->index) {
-		hear_own(news->nc, it);
-		return;
-	}
-	if (!hostsum_concerns(it))
-		return;
-	news->look = true;
-	news->changed |= it->removed;
-}
-
-static void arm(struct netconf *nc, unsigned seconds)
-{
-	struct itimerspec at = { .it_value.tv_sec = seconds };
-
-	(void)timerfd_settime(nc->timer_fd, 0, &at, NULL);
-}
-
 /* may_repair() - false while we rest from a fight */
 static bool may_repair(struct netconf *nc, nsec_t now)
 {
-	if (now < nc->rest_until)
+	if (now < nc->rest_until) {
+		arm(nc, nc->rest_until - now);
 		return false;
+	}
 	if (nsec_since(nc->window, now) > SEC(REPAIR_SECONDS)) {
 		nc->window = now;
 		nc->repairs = 0;
@@ -409,7 +437,7 @@ static bool may_repair(struct netconf *nc, nsec_t now)
 		return true;
 	nc->rest_until = nsec_add(now, SEC(REST_SECONDS));
 	nc->repairs = 0;
-	arm(nc, REST_SECONDS + 1);
+	arm(nc, SEC(REST_SECONDS));
 	return false;
 }
 
@@ -430,25 +458,21 @@ static unsigned repair(struct netconf *nc)
 
 unsigned netconf_ready(struct netconf *nc)
 {
-	struct news news = { .nc = nc };
 	uint64_t ticks;
 	unsigned what;
-	int more = 1;
 
 	if (read(nc->timer_fd, &ticks, sizeof(ticks)) < 0)
 		ticks = 0; /* not the timer's turn */
-	for (unsigned i = 0; i < EVENTS_MAX && more > 0; i++) {
-		more = netlink_listen(nc->events, hear, &news);
-		if (more == -ENOBUFS) {
-			nc->damaged = news.look = news.changed = true;
-			more = 1;
-		}
-	}
+	listen_all(nc);
 	what = repair(nc);
-	if (news.look && hostsum_look(&nc->rest_of_host, nc->ask))
-		news.changed = true;
-	return what |
-	       (news.changed ? NETCONF_NETWORK_CHANGED : NETCONF_NOTHING);
+	if (what && nc->damaged)
+		arm(nc, 0); /* again, while we repaired */
+	if (nc->look && hostsum_look(&nc->rest_of_host, nc->ask))
+		nc->changed = true;
+	if (nc->changed)
+		what |= NETCONF_NETWORK_CHANGED;
+	nc->look = nc->changed = false;
+	return what;
 }
 
 /* ---- life ---- */

@@ -341,6 +341,25 @@ static void test_refused(void **state)
 	assert_int_equal(err, -ENODEV);
 }
 
+/* our own routes are no news, however many */
+static void test_many_routes(void **state)
+{
+	static struct prefix many[NETCONF_ROUTES_MAX];
+	struct fixture *f = *state;
+	struct wish w = { .want.mtu = 1400, .want.routes = many };
+
+	for (unsigned i = 0; i < NETCONF_ROUTES_MAX; i++)
+		many[i] = prefix_make(ipaddr_v4(10u << 24 | i << 8), 24);
+	w.want.route_count = NETCONF_ROUTES_MAX;
+	assert_int_equal(netconf_apply(f->nc, &w.want, f->why), 0);
+	assert_true(shows("ip route show 10.15.255.0/24", "dev ad0"));
+	w.want.route_count = 1;
+	assert_int_equal(netconf_apply(f->nc, &w.want, f->why), 0);
+	assert_false(shows("ip route show 10.15.255.0/24", "dev ad0"));
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(netconf_ready(f->nc), NETCONF_NOTHING);
+}
+
 static void test_no_ipv6(void **state)
 {
 	struct fixture *f = *state;
@@ -380,6 +399,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_route_conflict, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_refused, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_many_routes, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_no_ipv6, set_up,
 						tear_down),
