@@ -70,9 +70,12 @@ static void note_traffic(struct worker *w, struct fwd_peer *p)
 }
 
 /* stage() - hand a read's packets to the control thread, which waits for a session */
-static void stage(struct worker *w, struct fwd_peer *p, size_t n)
+static void stage(struct worker *w, const struct turn *t, struct fwd_peer *p,
+		  size_t n)
 {
-	struct offload_layout layout = { .out = w->arena, .room = WORKER_ARENA };
+	/* behind the runs of this turn, which are not sealed yet */
+	struct offload_layout layout = { .out = w->arena + t->used,
+					 .room = WORKER_ARENA - t->used };
 	struct offload_cut cut;
 	enum drop d;
 
@@ -95,7 +98,7 @@ static void stage(struct worker *w, struct fwd_peer *p, size_t n)
 		}
 		note->slot = p->slot;
 		note->n = (uint16_t)length;
-		memcpy(note->data, w->arena + i * cut.stride, length);
+		memcpy(note->data, layout.out + i * cut.stride, length);
 		worker_note_done(w);
 	}
 }
@@ -155,7 +158,7 @@ static void take_read(struct worker *w, struct turn *t, size_t n)
 	if (s && e && e->best.usable)
 		cut(w, t, p, s, e, &ip, n);
 	else
-		stage(w, p, n);
+		stage(w, t, p, n);
 }
 
 /* seal_jobs() - all pending jobs are of one session; note each run's last length */
