@@ -32,6 +32,7 @@ struct run {
 	size_t inner; /* octets of inner packets together */
 	unsigned count;
 	uint8_t tos;
+	bool lost; /* not sealed: not sent */
 };
 
 struct turn {
@@ -181,7 +182,7 @@ static void seal_jobs(struct worker *w, struct turn *t)
 
 		if (d != DROP_NONE) {
 			drop_count(&w->drops, d);
-			r->session = NULL; /* not sent */
+			r->lost = true;
 		} else if (t->origin[i].segment == r->count - 1) {
 			r->last = r->egress->best.header_n + t->jobs[i].n;
 		}
@@ -362,7 +363,7 @@ static void send_all(struct worker *w, struct turn *t)
 
 	d.count = 0;
 	for (unsigned i = 0; i < t->count; i++)
-		if (t->runs[i].session)
+		if (!t->runs[i].lost)
 			send_run(w, &d, &t->runs[i]);
 	depart(w, &d);
 }
