@@ -7,9 +7,11 @@
  */
 #include "daemon/notes.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "crypto/box.h"
 #include "daemon/discovery.h"
 #include "daemon/peer.h"
@@ -206,20 +208,45 @@ static void take_note(struct node *n, struct note *note, nsec_t now)
 		take_heard(n, p, note, now);
 }
 
+/* take_missed() - wake bits that found the ring full */
+static void take_missed(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (atomic_load(&n->peers[i]->fwd->wake))
+			take_wake(n, n->peers[i], now);
+}
+
+/* take_ring() - what a worker said, at most a ring's worth: under a flood the other
+ * watches and timers get their turn, too. Return: there is more */
+static bool take_ring(struct node *n, struct ring *r, nsec_t now)
+{
+	struct note *note;
+
+	for (unsigned i = 0; i < WORKER_RING_SLOTS; i++) {
+		note = ring_peek(r);
+		if (!note)
+			return false;
+		take_note(n, note, now);
+		ring_release(r);
+	}
+	return true;
+}
+
 void notes_ready(struct node *n, nsec_t now)
 {
+	const uint64_t one = 1;
+	bool more = false;
 	uint64_t count;
 
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
 	n->handshakes_this_turn = 0;
-	for (unsigned i = 0; n->up && i < n->worker_count; i++) {
-		struct note *note;
-
-		while ((note = ring_peek(&n->rings[i]))) {
-			take_note(n, note, now);
-			ring_release(&n->rings[i]);
-		}
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		more |= take_ring(n, &n->rings[i], now);
+		if (atomic_exchange(&n->workers[i].missed, false))
+			take_missed(n, now);
 	}
+	if (more && write(n->notes_fd, &one, sizeof(one)) < 0)
+		log_error("notes: cannot ring: %s", strerror(errno));
 	node_schedule(n);
 }

@@ -42,11 +42,13 @@ void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits)
 
 	if (before)
 		return; /* a note is on its way */
-	n = worker_note(w, NOTE_WAKE);
-	if (!n) {
-		atomic_fetch_and(&p->wake, ~bits);
+	n = ring_reserve(w->notes);
+	if (!n) { /* the bits stay: the control thread looks for them */
+		atomic_store(&w->missed, true);
+		w->noted = true;
 		return;
 	}
+	n->kind = NOTE_WAKE;
 	n->slot = p->slot;
 	worker_note_done(w);
 }

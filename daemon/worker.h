@@ -69,6 +69,7 @@ struct worker {
 	struct ring *notes; /* to the control thread */
 	int notes_fd; /* eventfd that wakes it */
 	bool noted; /* something was published in this turn */
+	_Atomic bool missed; /* bits were raised that no note tells of */
 	pthread_t thread;
 	int epoll_fd, stop_fd;
 	_Atomic bool stop;
