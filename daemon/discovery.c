@@ -28,33 +28,25 @@ static uint64_t current_epoch(const struct node *n)
 
 /* ---- ports beside the main ones ---- */
 
-static void close_port(struct node *n, unsigned slot)
-{
-	struct port *port = &n->ports[slot];
-
-	if (!atomic_load(&port->open))
-		return;
-	worker_unwatch_port(&n->workers[0], slot);
-	atomic_store(&port->open, false);
-	udp_close(&port->udp[0]);
-	natcheck_free(n->check[slot]);
-	n->check[slot] = NULL;
-}
-
-/* open_port() - a fresh IPv4 socket in a slot; what was there is closed */
+/* open_port() - a fresh IPv4 socket in a slot; one that was there is replaced under its
+ * descriptor, because a worker may be about to use it */
 static bool open_port(struct node *n, unsigned slot)
 {
 	struct udp_params p = { .gro = true, .mark = n->conf.mark,
 				.buffer_octets = 4 << 20 };
+	struct port *port = &n->ports[slot];
 
-	close_port(n, slot);
-	if (udp_open(&n->ports[slot].udp[0], &p) < 0)
-		return false;
-	atomic_store(&n->ports[slot].open, true);
-	if (worker_watch_port(&n->workers[0], slot) == 0)
-		return true;
-	close_port(n, slot);
-	return false;
+	if (atomic_load(&port->open)) {
+		if (udp_renew(&port->udp[0], &p) < 0)
+			return false;
+	} else {
+		if (udp_open(&port->udp[0], &p) < 0)
+			return false;
+		atomic_store(&port->open, true);
+	}
+	natcheck_free(n->check[slot]);
+	n->check[slot] = NULL;
+	return worker_watch_port(&n->workers[0], slot) == 0;
 }
 
 /* ---- STUN ---- */
@@ -359,8 +351,6 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 		node_send(n, ipaddr_is_v4(&out.to.ip) ? from : 1, &out.to,
 			  out.ttl, out.message, out.n);
 	}
-	if (port == 0 && !natcheck_running(n->check[0]))
-		close_port(n, AUX_PORT);
 	natcheck_report(n->check[port], &changed);
 	if (changed)
 		discovery_local_changed(n, now);

@@ -107,11 +107,6 @@ int worker_watch_port(struct worker *w, unsigned port)
 	return watch(w, worker_udp(w, port)->fd, port);
 }
 
-void worker_unwatch_port(struct worker *w, unsigned port)
-{
-	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, worker_udp(w, port)->fd, NULL);
-}
-
 static bool make_buffers(struct worker *w)
 {
 	w->aead = aead_thread_new();

@@ -89,10 +89,9 @@ struct worker {
 must_check int worker_start(struct worker *w);
 void worker_stop(struct worker *w); /* joins; frees what worker_start() made */
 
-/* worker_watch_port() / _unwatch_port() - a port was opened for, or closes on, this
- * worker; from the control thread */
+/* worker_watch_port() - a port was opened or renewed for this worker; from the control
+ * thread. Ports close only when all workers have stopped. */
 must_check int worker_watch_port(struct worker *w, unsigned port);
-void worker_unwatch_port(struct worker *w, unsigned port);
 
 /* worker_udp() - this worker's socket for a port */
 static inline struct udp *worker_udp(struct worker *w, unsigned port)
