@@ -131,7 +131,7 @@ void discovery_refresh(struct node *n, nsec_t now)
 		at = natcheck_report(n->check[i], &changed)->measured;
 		if (changed)
 			discovery_local_changed(n, now);
-		if (!at || nsec_since(at, now) > STUN_FRESH)
+		if (n->check[i] && (!at || nsec_since(at, now) > STUN_FRESH))
 			natcheck_start(n->check[i], false, now);
 	}
 	node_schedule(n);
@@ -281,15 +281,41 @@ void discovery_local_changed(struct node *n, nsec_t now)
 
 /* ---- ports ---- */
 
+/* is_used() - does a peer's traffic go through this port? */
+static bool is_used(const struct node *n, unsigned slot)
+{
+	for (unsigned i = 0; i < n->peer_count; i++) {
+		const struct path_choice *c = &n->peers[i]->use.best;
+
+		if (c->kind == PATH_DIRECT && c->socket == slot)
+			return true;
+	}
+	return false;
+}
+
+/* next_slot() - the next one in turn that carries nobody; 0: all do */
+static unsigned next_slot(struct node *n)
+{
+	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++) {
+		unsigned slot = n->next_port++;
+
+		if (n->next_port == AUX_PORT)
+			n->next_port = FIRST_EXTRA_PORT;
+		if (!is_used(n, slot))
+			return slot;
+	}
+	return 0;
+}
+
 void discovery_fresh_port(struct node *n, nsec_t now)
 {
-	unsigned slot = n->next_port;
+	unsigned slot;
 
 	if (n->port_opened && nsec_since(n->port_opened, now) < PORT_GAP)
 		return;
 	n->port_opened = now;
-	n->next_port = slot + 1 < AUX_PORT ? slot + 1 : FIRST_EXTRA_PORT;
-	if (!open_port(n, slot) || start_check(n, slot, now) < 0) {
+	slot = next_slot(n);
+	if (!slot || !open_port(n, slot) || start_check(n, slot, now) < 0) {
 		log_warn("no fresh UDP port to be had; trying on with the old");
 		return;
 	}
