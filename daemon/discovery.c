@@ -26,6 +26,16 @@ static uint64_t current_epoch(const struct node *n)
 	return (uint64_t)s / NODE_EPOCH_S;
 }
 
+/* epoch_left() - until hints change */
+static nsec_t epoch_left(const struct node *n)
+{
+	int64_t s = (int64_t)(time_wall() / SEC(1)) + n->clock_offset_s;
+
+	return current_epoch(n) == n->epoch ?
+		       SEC(NODE_EPOCH_S - (uint64_t)s % NODE_EPOCH_S) :
+		       0;
+}
+
 /* ---- ports beside the main ones ---- */
 
 /* open_port() - a fresh IPv4 socket in a slot; one that was there is replaced under its
@@ -398,7 +408,7 @@ void discovery_run(struct node *n, nsec_t now)
 
 nsec_t discovery_next_expiry(const struct node *n)
 {
-	nsec_t at = NSEC_NEVER;
+	nsec_t at = nsec_add(time_now(), epoch_left(n));
 
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
 		if (n->check[i])
