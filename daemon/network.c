@@ -132,6 +132,8 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 
 static void remove_gone(struct node *n)
 {
+	bool any = false;
+
 	for (unsigned i = n->peer_count; i-- > 0;) {
 		struct peer *p = n->peers[i];
 		const struct netmap_node *node =
@@ -140,8 +142,11 @@ static void remove_gone(struct node *n)
 		if (p->id && (!node || node->id != p->id)) {
 			log_info("peer %s: removed", p->name);
 			peer_free(n, p);
+			any = true;
 		}
 	}
+	if (any) /* before a new peer takes a slot that was theirs */
+		peers_publish_routes(n);
 }
 
 void network_apply(struct node *n, nsec_t now)

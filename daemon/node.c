@@ -128,6 +128,7 @@ void node_down(struct node *n)
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);
+	peers_publish_routes(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

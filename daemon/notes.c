@@ -198,7 +198,7 @@ static void take_note(struct node *n, struct note *note, nsec_t now)
 		return;
 	}
 	p = peers_by_slot(n, note->slot);
-	if (!p)
+	if (!p || p->fwd->number != note->number)
 		return; /* removed while the note lay here */
 	if (note->kind == NOTE_STAGE)
 		peer_stage(n, p, note->data, note->n, now);

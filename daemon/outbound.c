@@ -98,6 +98,7 @@ static void stage(struct worker *w, const struct turn *t, struct fwd_peer *p,
 			continue;
 		}
 		note->slot = p->slot;
+		note->number = p->number;
 		note->n = (uint16_t)length;
 		memcpy(note->data, layout.out + i * cut.stride, length);
 		worker_note_done(w);

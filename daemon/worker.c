@@ -50,6 +50,7 @@ void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits)
 	}
 	n->kind = NOTE_WAKE;
 	n->slot = p->slot;
+	n->number = p->number;
 	worker_note_done(w);
 }
 

@@ -43,7 +43,7 @@ enum note_kind {
 /* What a worker tells the control thread; one ring slot. */
 struct note {
 	enum note_kind kind;
-	uint32_t slot; /* STAGE, WAKE, HEARD */
+	uint32_t slot, number; /* of the peer: STAGE, WAKE, HEARD */
 	uint32_t bits; /* WAKE */
 	uint8_t port; /* DATAGRAM, HEARD */
 	bool relayed; /* HEARD */
