@@ -52,6 +52,7 @@ struct ctl {
 	bool join_wait; /* until a relay is there, too */
 	struct loop_timer join_timer;
 	char join_why[256]; /* last trouble on the way */
+	bool raised; /* the node is up for this join only, so far */
 	unsigned leaver; /* client that waits for a leave */
 	bool left_ok;
 	struct loop_timer left_timer; /* the rest of a leave, outside its callback */
@@ -156,8 +157,10 @@ void ctl_join_progress(struct node *n, const char *why)
 
 void ctl_join_refused(struct node *n, const char *why)
 {
-	if (n->ctl && n->ctl->joiner)
-		end_join(n, why);
+	if (!n->ctl || !n->ctl->joiner)
+		return;
+	end_join(n, why);
+	loop_timer_at(&n->ctl->join_timer, time_now()); /* not in a callback */
 }
 
 void ctl_join_done(struct node *n)
@@ -170,10 +173,23 @@ void ctl_join_done(struct node *n)
 		end_join(n, NULL);
 }
 
+/* lower() - a failed join leaves no device behind that it had raised */
+static void lower(struct node *n)
+{
+	if (n->ctl->raised && !n->state.enrolled && n->up)
+		node_down(n);
+	n->ctl->raised = false;
+}
+
 static void give_up_join(struct node *n)
 {
 	char why[800];
 
+	if (n->state.enrolled) { /* the invite is used, the keys are known */
+		end_join(n, "this node is in the network now, but the server has "
+			 "not sent its map; adit status shows when it comes");
+		return;
+	}
 	network_stop(n);
 	n->state.joining = false;
 	snprintf(why, sizeof(why), "no success at %.256s within 20 s (%.200s); "
@@ -184,6 +200,7 @@ static void give_up_join(struct node *n)
 	if (state_save(&n->state) < 0)
 		log_error("node.json cannot be written");
 	end_join(n, why);
+	lower(n);
 }
 
 static nsec_t join_started;
@@ -192,6 +209,10 @@ static void on_join_timer(struct loop_timer *t, nsec_t now)
 {
 	struct node *n = container_of(t, struct ctl, join_timer)->node;
 
+	if (!n->ctl->joiner) { /* refused */
+		lower(n);
+		return;
+	}
 	if (n->state.enrolled && n->netmap.version) {
 		if (have_relay(n) || nsec_since(join_started, now) > SEC(5))
 			end_join(n, NULL);
@@ -219,6 +240,12 @@ static void do_join(struct node *n, struct client *c, const json_t *o)
 		ctl_refuse(n, c->number, "a join is under way already");
 		return;
 	}
+	if (host && strlen(host) >= NETMAP_NAME) {
+		ctl_refuse(n, c->number, "the host name is too long; give one "
+			   "of at most 63 characters");
+		return;
+	}
+	n->ctl->raised = !n->up;
 	if (!n->up && node_up(n, why) < 0) {
 		ctl_refuse(n, c->number, why);
 		return;
@@ -229,6 +256,7 @@ static void do_join(struct node *n, struct client *c, const json_t *o)
 	join_started = time_now();
 	if (network_join(n, invite, host, why) < 0) {
 		end_join(n, why);
+		lower(n);
 		return;
 	}
 	loop_timer_at(&n->ctl->join_timer, join_started + JOIN_PATIENCE);
