@@ -303,8 +303,19 @@ static void do_up(struct node *n, struct client *c, const json_t *o)
 	ctl_answer(n, c->number, json_object());
 }
 
+/* is_leaving() - then the rest has to wait for the server's word */
+static bool is_leaving(struct node *n, struct client *c)
+{
+	if (n->ctl->leaver)
+		ctl_refuse(n, c->number, "this node is leaving its network; try "
+			   "again in 3 seconds");
+	return n->ctl->leaver != 0;
+}
+
 static void do_down(struct node *n, struct client *c, const json_t *o)
 {
+	if (is_leaving(n, c))
+		return;
 	if (n->up)
 		node_down(n);
 	n->state.down = true;
@@ -350,6 +361,8 @@ static void do_leave(struct node *n, struct client *c, const json_t *o)
 		refuse_unjoined(n, c->number, "this node is in no network");
 		return;
 	}
+	if (is_leaving(n, c))
+		return;
 	n->ctl->leaver = c->number;
 	network_leave(n, on_left);
 }
