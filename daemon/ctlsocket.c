@@ -27,7 +27,9 @@
 
 enum {
 	CLIENTS_MAX = 32,
+	CLIENTS_READERS = 16, /* of these, not root: nobody can lock root out */
 	ANSWER_BUFFER = 8 << 20, /* octets of unread answers */
+	READER_BUFFER = 1 << 20, /* of those who are not root */
 };
 
 #define JOIN_PATIENCE SEC(20)
@@ -38,6 +40,7 @@ struct client {
 	int fd; /* -1: free */
 	unsigned number; /* grows; 0: none */
 	bool may_change; /* root or our own user */
+	bool cut_off; /* did not read: nothing more is done for it */
 	size_t got;
 	char line[CTL_LINE_MAX];
 };
@@ -89,15 +92,20 @@ static void send_line(struct node *n, unsigned number, json_t *o)
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	json_decref(o);
-	if (!c || !text) {
+	if (c && !text) /* no memory, or octets that are not UTF-8 */
+		text = strdup("{\"ok\":false,\"error\":\"the answer cannot be "
+			      "written as JSON\"}");
+	if (!c || !text || c->cut_off) {
 		free(text);
 		return;
 	}
 	iov[0] = (struct iovec){ text, strlen(text) };
 	iov[1] = (struct iovec){ (char[]){ '\n' }, 1 };
 	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) <
-	    (ssize_t)strlen(text) + 1)
+	    (ssize_t)strlen(text) + 1) {
+		c->cut_off = true;
 		shutdown(c->fd, SHUT_RDWR); /* its watch then drops it */
+	}
 	free(text);
 }
 
@@ -457,7 +465,7 @@ static bool take_lines(struct node *n, struct client *c)
 	unsigned number = c->number;
 	char *end;
 
-	while ((end = memchr(c->line, '\n', c->got))) {
+	while (!c->cut_off && (end = memchr(c->line, '\n', c->got))) {
 		size_t length = (size_t)(end - c->line);
 
 		take_line(n, c, length);
@@ -500,19 +508,20 @@ static bool may_change(int fd)
 static void add_client(struct ctl *ctl, int fd, unsigned place)
 {
 	struct client *c = calloc(1, sizeof(*c));
-	int octets = ANSWER_BUFFER;
+	int octets;
 
 	if (!c) {
 		close(fd);
 		return;
 	}
+	c->may_change = may_change(fd);
+	octets = c->may_change ? ANSWER_BUFFER : READER_BUFFER;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets,
 		       sizeof(octets)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
 	c->node = ctl->node;
 	c->fd = fd;
 	c->number = ++ctl->next_number;
-	c->may_change = may_change(fd);
 	ctl->clients[place] = c;
 	if (loop_watch_add(&ctl->node->loop, &c->watch, fd, on_readable) < 0)
 		drop_client(c);
@@ -522,10 +531,12 @@ static void on_connect(struct loop_watch *w, nsec_t now)
 {
 	struct ctl *ctl = container_of(w, struct ctl, watch);
 	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	unsigned places;
 
 	if (fd < 0)
 		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+	places = may_change(fd) ? CLIENTS_MAX : CLIENTS_READERS;
+	for (unsigned i = 0; i < places; i++)
 		if (!ctl->clients[i]) {
 			add_client(ctl, fd, i);
 			return;
