@@ -49,8 +49,11 @@ static void on_save(struct loop_timer *t, nsec_t now)
 {
 	struct node *n = container_of(t, struct node, save);
 
-	if (n->up)
-		peers_save_now(n);
+	if (!n->up)
+		return;
+	peers_save_now(n);
+	if (n->netmap_unsaved)
+		network_save(n);
 }
 
 void node_schedule(struct node *n)
@@ -124,6 +127,8 @@ void node_down(struct node *n)
 		return;
 	if (n->peer_count)
 		peers_save_now(n);
+	if (n->netmap_unsaved)
+		network_save(n);
 	network_stop(n);
 	relays_close(n);
 	while (n->peer_count)
@@ -137,7 +142,7 @@ void node_down(struct node *n)
 	loop_timer_done(&n->save);
 	aead_thread_free(n->aead);
 	n->aead = NULL;
-	n->ticking = n->save_pending = false;
+	n->ticking = n->save_pending = n->netmap_saved = false;
 	n->up = false;
 	log_info("down");
 }

@@ -116,7 +116,7 @@ struct node {
 	struct loop_timer timer; /* first of all engines */
 	struct loop_timer tick; /* runs while a peer is active */
 	bool ticking;
-	struct loop_timer save; /* paths.json, debounced */
+	struct loop_timer save; /* paths.json and netmap.json, debounced */
 	bool save_pending;
 
 	/* discovery */
@@ -139,6 +139,8 @@ struct node {
 
 	/* network */
 	struct netmap netmap;
+	bool netmap_saved; /* once since we are up */
+	bool netmap_unsaved; /* changed since it was last saved */
 	struct coord_client *coord;
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */
