@@ -35,6 +35,7 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 	relays_run(n, now);
 	discovery_run(n, now);
 	peers_run_due(n, now);
+	fwd_reclaim(&n->fwd); /* retired keys do not linger */
 }
 
 static void on_tick(struct loop_timer *t, nsec_t now)

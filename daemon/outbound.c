@@ -246,6 +246,12 @@ static bool can_join(const struct run *a, const struct run *b,
 	       train->n + b->last <= UDP_TRAIN_SEND;
 }
 
+/* datagrams() - of a train that was not sent */
+static uint64_t datagrams(const struct udp_out *o)
+{
+	return o->segment ? (o->n + o->segment - 1) / o->segment : 1;
+}
+
 /* send_trains() - trains of one port, in order */
 static void send_trains(struct worker *w, unsigned port,
 			const struct udp_out *trains, unsigned count)
@@ -258,9 +264,9 @@ static void send_trains(struct worker *w, unsigned port,
 
 		if (!err)
 			return;
+		drop_count_n(&w->drops, DROP_UDP_SEND, datagrams(&trains[sent]));
 		trains += sent + 1;
 		count -= sent + 1;
-		drop_count(&w->drops, DROP_UDP_SEND);
 	}
 }
 
