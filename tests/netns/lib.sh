@@ -55,8 +55,14 @@ check_ge() { figure "$1" "$2" "$3" ">= $4"; check "$1 $2 $3, at least $4" num "$
 num() {
 	[[ $1 =~ ^-?[0-9.]+\ (\<=|\>=|==|\<|\>)\ -?[0-9.]+$ ]] && awk "BEGIN { exit !($1) }"
 }
-median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "none" }'; }
-worst() { printf '%s\n' "$@" | sort -g | tail -n 1; }
+# median VALUE... - "never" if one of them is no number
+median() {
+	printf '%s\n' "$@" | sort -g | awk '
+		!/^[0-9.]+$/ { none = 1 }
+		{ v[NR] = $1 }
+		END { print none ? "never" : (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'
+}
+worst() { printf '%s\n' "$@" | sed 's/^[^0-9].*/inf/' | sort -g | tail -n 1; }
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 seconds() { awk "BEGIN { printf \"%.3f\", $1 / 1000 }"; }
 finish() {
