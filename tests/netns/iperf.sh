@@ -53,7 +53,7 @@ coord_start
 for n in a b; do node_start $n; done
 for n in a b; do node_join $n; done
 IP_A=$(overlay a) IP_B=$(overlay b)
-check "adit's path is direct" wait_for 20 paths_are direct
+check "adit's path is direct" go_direct 20
 iperf_serve b "$IP_B" 5201
 ours=() theirs=()
 for ((i = 0; i < ROUNDS; i++)); do
