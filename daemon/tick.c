@@ -13,6 +13,7 @@
 
 /* A relay, if there is one, has registered us by then. */
 #define RECALL_AFTER MSEC(300)
+#define RECALL_GAP   SEC(2)
 
 static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
 			    nsec_t now)
@@ -34,11 +35,11 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
  * packet spoils the punch that a relay could have timed (traversal.md 3.4). */
 static void recall(struct node *n, struct peer *p, nsec_t now)
 {
-	if (p->recalled || p->use.best.kind != PATH_NONE ||
-	    endpoint_is_zero(&p->remembered) ||
-	    nsec_since(n->started, now) < RECALL_AFTER)
+	if (p->use.best.kind != PATH_NONE || endpoint_is_zero(&p->remembered) ||
+	    nsec_since(n->started, now) < RECALL_AFTER ||
+	    (p->recalled && nsec_since(p->recalled, now) < RECALL_GAP))
 		return;
-	p->recalled = true;
+	p->recalled = now;
 	pathset_remember(p->paths, &p->remembered, now);
 	peer_hurry(n, p, now);
 }

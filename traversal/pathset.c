@@ -172,16 +172,22 @@ struct path *pathset_path(struct pathset *ps, unsigned socket,
 	return p;
 }
 
-static void probe_one(struct pathset *ps, const struct candidate *c, nsec_t now)
+static void probe_at(struct pathset *ps, const struct candidate *c, nsec_t now)
 {
 	int socket = pathset_socket(ps, !ipaddr_is_v4(&c->at.ip), false);
 	struct path *p;
 
-	if (socket < 0 || !pathset_direct_safe(ps, c))
+	if (socket < 0)
 		return;
 	p = pathset_path(ps, (unsigned)socket, &c->at, c->kind, now);
 	if (p && p->state == PATH_DEAD)
 		path_probe(p, &path_plan_r0, now, now);
+}
+
+static void probe_one(struct pathset *ps, const struct candidate *c, nsec_t now)
+{
+	if (pathset_direct_safe(ps, c))
+		probe_at(ps, c, now);
 }
 
 void pathset_probe_r0(struct pathset *ps, nsec_t now)
@@ -257,9 +263,11 @@ void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
 
 void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now)
 {
+	struct candidate last = { *e, CANDIDATE_REFLEXIVE, false };
+
 	ps->remembered = *e;
 	if (pathset_active(ps, now))
-		pathset_probe_r0(ps, now);
+		probe_at(ps, &last, now);
 }
 
 /* forget() - the path in this slot is no more */
