@@ -59,7 +59,7 @@ struct peer {
 	struct session *current; /* being sealed with; NULL: none */
 	struct endpoint stock_at; /* stock peer: configured, then roamed */
 	struct endpoint remembered; /* last good direct endpoint, over restarts */
-	bool recalled; /* the path set was told of it: no relay came up in time */
+	nsec_t recalled; /* when the path set was last told of it; 0: never */
 	struct pathset_use use; /* as the path set last said */
 	struct staged *staged, **staged_end;
 	unsigned staged_count;

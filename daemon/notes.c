@@ -179,8 +179,14 @@ static void take_wake(struct node *n, struct peer *p, nsec_t now)
 static void take_heard(struct node *n, struct peer *p, const struct note *note,
 		       nsec_t now)
 {
-	if (note->relayed)
+	if (note->relayed) {
+		if (p->paths) {
+			peer_note_best(p, now);
+			pathset_heard_relay(p->paths, now);
+			peer_run(n, p, now);
+		}
 		return;
+	}
 	if (!p->paths) {
 		peer_roam(n, p, &note->from, now);
 		return;

@@ -53,6 +53,9 @@ void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 /* peer_activate() - traffic moves: put it into the tick */
 void peer_activate(struct node *n, struct peer *p, nsec_t now);
 
+/* peer_note_best() - tell the path set of data that came over the best path */
+void peer_note_best(struct peer *p, nsec_t now);
+
 /* peers_tick() - tell active peers' path sets what the workers saw */
 void peers_tick(struct node *n, nsec_t now);
 

@@ -9,12 +9,17 @@
 #include "daemon/relays.h"
 
 /* Sending without hearing for this long is worth a ping (and 4 round trips). */
-#define SILENCE MSEC(300)
+#define SILENCE MSEC(200)
+
+enum {
+	ALSO_BUDGET = 200, /* packets of one tick doubled onto the second path */
+};
 
 /* A relay, if there is one, has registered us by then. */
 #define RECALL_AFTER MSEC(300)
+#define RECALL_GAP   SEC(2)
 
-static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
+static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t heard,
 			    nsec_t now)
 {
 	struct path_info info;
@@ -24,9 +29,19 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
 		return;
 	pathset_current(p->paths, &info);
 	limit = nsec_max(4 * info.rtt, SILENCE);
-	if (last_tx > last_rx && nsec_since(last_tx, now) < limit &&
-	    nsec_since(last_rx, now) > limit)
-		pathset_silent(p->paths, last_rx, now);
+	if (last_tx > heard && nsec_since(last_tx, now) < limit &&
+	    nsec_since(heard, now) > limit)
+		pathset_silent(p->paths, heard, now);
+}
+
+void peer_note_best(struct peer *p, nsec_t now)
+{
+	nsec_t heard = atomic_load(&p->fwd->heard_best);
+
+	if (p->use.best.kind == PATH_DIRECT && heard &&
+	    nsec_since(heard, now) <= PEER_TICK)
+		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
+			      now);
 }
 
 /* recall() - after a restart with no relay in sight: the peer may still be where it was,
@@ -34,11 +49,11 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
  * packet spoils the punch that a relay could have timed (traversal.md 3.4). */
 static void recall(struct node *n, struct peer *p, nsec_t now)
 {
-	if (p->recalled || p->use.best.kind != PATH_NONE ||
-	    endpoint_is_zero(&p->remembered) ||
-	    nsec_since(n->started, now) < RECALL_AFTER)
+	if (p->use.best.kind != PATH_NONE || endpoint_is_zero(&p->remembered) ||
+	    nsec_since(n->started, now) < RECALL_AFTER ||
+	    (p->recalled && nsec_since(p->recalled, now) < RECALL_GAP))
 		return;
-	p->recalled = true;
+	p->recalled = now;
 	pathset_remember(p->paths, &p->remembered, now);
 	peer_hurry(n, p, now);
 }
@@ -48,12 +63,11 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	struct fwd_peer *f = p->fwd;
 	uint64_t tx = atomic_load(&f->tx_packets);
 	uint64_t rx = atomic_load(&f->rx_packets);
-	nsec_t heard = atomic_load(&f->heard_best);
 	bool moved = tx != p->last_tx_packets || rx != p->last_rx_packets;
 
 	p->last_tx_packets = tx;
 	p->last_rx_packets = rx;
-	atomic_store(&f->also_budget, 8);
+	atomic_store(&f->also_budget, ALSO_BUDGET);
 	if (moved)
 		p->idle_since = now;
 	if (!p->paths)
@@ -65,12 +79,9 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 		p->traffic_told = now;
 		pathset_traffic(p->paths, now);
 	}
-	if (p->use.best.kind == PATH_DIRECT &&
-	    nsec_since(heard, now) <= PEER_TICK)
-		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
-			      now);
-	look_at_silence(p, atomic_load(&f->last_tx), atomic_load(&f->last_rx),
-			now);
+	peer_note_best(p, now);
+	look_at_silence(p, atomic_load(&f->last_tx),
+			atomic_load(&f->heard_best), now);
 	peer_run(n, p, now);
 }
 

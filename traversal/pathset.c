@@ -172,16 +172,22 @@ struct path *pathset_path(struct pathset *ps, unsigned socket,
 	return p;
 }
 
-static void probe_one(struct pathset *ps, const struct candidate *c, nsec_t now)
+static void probe_at(struct pathset *ps, const struct candidate *c, nsec_t now)
 {
 	int socket = pathset_socket(ps, !ipaddr_is_v4(&c->at.ip), false);
 	struct path *p;
 
-	if (socket < 0 || !pathset_direct_safe(ps, c))
+	if (socket < 0)
 		return;
 	p = pathset_path(ps, (unsigned)socket, &c->at, c->kind, now);
 	if (p && p->state == PATH_DEAD)
 		path_probe(p, &path_plan_r0, now, now);
+}
+
+static void probe_one(struct pathset *ps, const struct candidate *c, nsec_t now)
+{
+	if (pathset_direct_safe(ps, c))
+		probe_at(ps, c, now);
 }
 
 void pathset_probe_r0(struct pathset *ps, nsec_t now)
@@ -257,9 +263,11 @@ void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
 
 void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now)
 {
+	struct candidate last = { *e, CANDIDATE_REFLEXIVE, false };
+
 	ps->remembered = *e;
 	if (pathset_active(ps, now))
-		pathset_probe_r0(ps, now);
+		probe_at(ps, &last, now);
 }
 
 /* forget() - the path in this slot is no more */
@@ -365,6 +373,16 @@ void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now)
 		return;
 	if (p->pinged <= since || nsec_since(p->pinged, now) >= SEC(1))
 		path_check(p, now);
+}
+
+void pathset_heard_relay(struct pathset *ps, nsec_t now)
+{
+	struct path *p = ps->best < 0 ? NULL : &ps->path[ps->best];
+
+	if (!p || p->state != PATH_ALIVE ||
+	    nsec_since(p->heard, now) < nsec_max(2 * p->srtt + MSEC(50), MSEC(250)))
+		return;
+	path_doubt(p, now);
 }
 
 void pathset_network_changed(struct pathset *ps, nsec_t now)

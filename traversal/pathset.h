@@ -69,7 +69,8 @@ void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
 void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
 			uint32_t generation, nsec_t now);
 
-/* pathset_remember() - endpoint of the last good path, from the state file: tried first */
+/* pathset_remember() - endpoint of the last good path, from the state file: pinged at once,
+ * whatever NAT it may lie behind; call it only where no relay could time a punch */
 void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now);
 
 /* pathset_set_sockets() - sockets 0..n-1 exist; v6[i] tells the family. Socket 0 is
@@ -92,6 +93,10 @@ void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *f
 
 /* pathset_sent_unanswered() - data is being sent and nothing comes back since `since` */
 void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now);
+
+/* pathset_heard_relay() - authenticated data came through a relay: if the best path is
+ * direct and has been quiet, the peer has left it, so it is suspect at once */
+void pathset_heard_relay(struct pathset *ps, nsec_t now);
 
 /* pathset_network_changed() - this host's links or addresses changed: all direct paths
  * are suspect, schedules start anew */

@@ -214,7 +214,7 @@ static int read_answer(int fd, const struct ask_events *events, json_t **result)
 	int status = EXIT_DONE;
 
 	while (more && status == EXIT_DONE) {
-		json_t *answer, *event;
+		json_t *answer = NULL, *event;
 
 		status = read_object(fd, &line, &answer);
 		if (status)

@@ -7,7 +7,7 @@
 
 lab_need
 adit_up
-check "the path is direct" wait_for 15 paths_are direct
+check "the path is direct" go_direct 15
 probe_start a 60 100
 sleep 2
 block_direct

@@ -17,7 +17,19 @@ wg_pair() {
 	done
 	wg_peer a b ${WAN[r2]} 10.77.0.1 10.77.0.2
 	wg_peer b a ${WAN[r1]} 10.77.0.2 10.77.0.1
+	for n in a b; do not_through_wg $n; done
 	wait_for 20 ns a ping -q -c 1 -W 1 10.77.0.2
+}
+# not_through_wg HOST - adit would find the other tunnel's addresses, and use them
+not_through_wg() {
+	ns "$1" nft -f - <<N
+table inet apart {
+	chain out {
+		type filter hook output priority filter; policy accept;
+		oifname "wg$1$$" udp sport 24100 drop
+	}
+}
+N
 }
 wg_start() {
 	spawn "$1" wg wireguard-go -f "wg$1$$"
@@ -41,7 +53,7 @@ coord_start
 for n in a b; do node_start $n; done
 for n in a b; do node_join $n; done
 IP_A=$(overlay a) IP_B=$(overlay b)
-check "adit's path is direct" wait_for 20 paths_are direct
+check "adit's path is direct" go_direct 20
 iperf_serve b "$IP_B" 5201
 ours=() theirs=()
 for ((i = 0; i < ROUNDS; i++)); do

@@ -55,8 +55,14 @@ check_ge() { figure "$1" "$2" "$3" ">= $4"; check "$1 $2 $3, at least $4" num "$
 num() {
 	[[ $1 =~ ^-?[0-9.]+\ (\<=|\>=|==|\<|\>)\ -?[0-9.]+$ ]] && awk "BEGIN { exit !($1) }"
 }
-median() { printf '%s\n' "$@" | sort -g | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : "none" }'; }
-worst() { printf '%s\n' "$@" | sort -g | tail -n 1; }
+# median VALUE... - "never" if one of them is no number
+median() {
+	printf '%s\n' "$@" | sort -g | awk '
+		!/^[0-9.]+$/ { none = 1 }
+		{ v[NR] = $1 }
+		END { print none ? "never" : (v[int((NR + 1) / 2)] + v[int((NR + 2) / 2)]) / 2 }'
+}
+worst() { printf '%s\n' "$@" | sed 's/^[^0-9].*/inf/' | sort -g | tail -n 1; }
 now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
 seconds() { awk "BEGIN { printf \"%.3f\", $1 / 1000 }"; }
 finish() {
@@ -427,6 +433,15 @@ peer_field() {
 path_kind() { peer_field "$1" .path.kind; }
 path_is() { [ "$(path_kind "$1")" = "$2" ]; }
 paths_are() { path_is a "$1" && path_is b "$1"; }
+# go_direct SECONDS - until both are direct, with traffic, as idle nodes need no path
+go_direct() {
+	local status
+	spawn a traffic ping -q -n -i 0.05 "$(overlay_of b)"
+	wait_for "$1" paths_are direct
+	status=$?
+	stop a traffic
+	return $status
+}
 pings() { ns "$1" ping -q -n -c 1 -W 1 "$(overlay_of "${OTHER[$1]}")" >/dev/null 2>&1; }
 
 # first_answer HOST SECONDS - pings every 20 ms; prints the time, as now_ms, of the first
@@ -444,9 +459,11 @@ probe_start() {
 	local probe other=${OTHER[$1]}
 	probe=$(tool gapprobe)
 	alive "$other" echo || spawn "$other" echo "$probe" -l 7777
+	wait_for 2 echoes "$other"
 	: >"$LAB/$1/probe.log"
 	spawn "$1" probe "$probe" -r 1000 -t "$2" -g "${3:-50}" "$(overlay_of "$other")" 7777
 }
+echoes() { [ -n "$(ns "$1" ss -Hlun 'sport = :7777')" ]; }
 # probe_wait HOST [now] - to its end, or end it now
 probe_wait() {
 	[ "${2:-}" != now ] || kill -INT "$(pid_of "$1" probe)"

@@ -10,7 +10,7 @@ same_lines() { cmp -s <(seq "$1" | sed 's/^/line /') "$2"; }
 
 lab_need ssh scp
 adit_up
-check "the path is direct" wait_for 15 paths_are direct
+check "the path is direct" go_direct 15
 ssh_serve b "$IP_B" || die "sshd does not start"
 random_file "$LAB/a/file" 50000000
 ssh_session a "$IP_B" 150 >"$LAB/a/session" 2>"$LAB/a/session.log" &
