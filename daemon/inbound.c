@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "tun/ecn.h"
 #include "tun/ip.h"
 
 #define HEARD_GAP MSEC(50) /* between notes about one peer's other endpoints */
@@ -56,7 +57,7 @@ static bool owns_source(struct worker *w, const struct fwd_peer *p,
 }
 
 static enum drop deliver(struct worker *w, struct fwd_peer *p,
-			 const struct session_in *in)
+			 const struct session_in *in, uint8_t tos)
 {
 	uint8_t *inner = in->data + sizeof(struct message_data);
 	struct ip_header ip;
@@ -65,6 +66,8 @@ static enum drop deliver(struct worker *w, struct fwd_peer *p,
 		return DROP_INNER_MALFORMED;
 	if (!owns_source(w, p, &ip))
 		return DROP_INNER_SOURCE;
+	if (!ecn_decapsulate(inner, tos))
+		return DROP_INNER_ECN;
 	if (w->merge_count == OFFLOAD_MERGE_MAX)
 		flush_merge(w);
 	w->merge[w->merge_count++] =
@@ -132,7 +135,7 @@ static void open_pending(struct worker *w, struct pending *b)
 		enum drop d = b->in[i].verdict;
 
 		if (d == DROP_NONE && b->in[i].inner)
-			d = deliver(w, b->peer, &b->in[i]);
+			d = deliver(w, b->peer, &b->in[i], b->train->tos);
 		if (d != DROP_NONE)
 			drop_count(&w->drops, d);
 	}
