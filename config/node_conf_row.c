@@ -4,6 +4,7 @@
  */
 #include "config/node_conf_row.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -215,9 +216,24 @@ static bool allowed_set(const struct node_conf_row *r, void *at,
 			const char *value, char why[static VALUE_WHY])
 {
 	struct node_conf_peer *p = at;
+	struct prefix list[NODE_CONF_ALLOWED_MAX], *grown;
+	unsigned count = p->allowed_count;
 
-	return value_prefixes(value, p->allowed, NODE_CONF_ALLOWED_MAX,
-			      &p->allowed_count, why);
+	if (count)
+		memcpy(list, p->allowed, count * sizeof(*list));
+	if (!value_prefixes(value, list, NODE_CONF_ALLOWED_MAX, &count, why))
+		return false;
+	if (!count)
+		return true;
+	grown = realloc(p->allowed, count * sizeof(*list));
+	if (!grown) {
+		snprintf(why, VALUE_WHY, "out of memory");
+		return false;
+	}
+	memcpy(grown, list, count * sizeof(*list));
+	p->allowed = grown;
+	p->allowed_count = count;
+	return true;
 }
 
 static void allowed_print(const struct node_conf_row *r, const void *at, FILE *f)

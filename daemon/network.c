@@ -91,23 +91,15 @@ static void update_peer(struct node *n, struct peer *p,
 }
 
 static void remember(struct node *n, struct peer *p,
-		     const struct state_peer *list, unsigned count, nsec_t now)
+		     const struct state_peer *s, nsec_t now)
 {
-	for (unsigned i = 0; i < count; i++) {
-		const struct state_peer *s = &list[i];
-
-		if (!key_public_eq(&s->key, &p->key))
-			continue;
-		tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
-		p->remembered = s->remote;
-		if (!p->paths) {
-			if (endpoint_is_zero(&p->stock_at))
-				p->stock_at = s->remote;
-		}
-		if (s->active) {
-			peer_activate(n, p, now);
-			tunnel_rehandshake(p->tunnel, true, now);
-		}
+	tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
+	p->remembered = s->remote;
+	if (!p->paths && endpoint_is_zero(&p->stock_at))
+		p->stock_at = s->remote;
+	if (s->active) {
+		peer_activate(n, p, now);
+		tunnel_rehandshake(p->tunnel, true, now);
 	}
 }
 
@@ -123,12 +115,18 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 	if (state_load_peers(&n->state, &list, &known) < 0)
 		known = 0;
 	for (unsigned i = 0; i < count; i++) {
-		struct peer *p = fresh[i];
-
-		if (p->paths)
-			discovery_tell(n, p, now);
-		remember(n, p, list, known, now);
+		fresh[i]->fresh = true;
+		if (fresh[i]->paths)
+			discovery_tell(n, fresh[i], now);
 	}
+	for (unsigned i = 0; i < known; i++) {
+		struct peer *p = peers_by_key(n, &list[i].key);
+
+		if (p && p->fresh)
+			remember(n, p, &list[i], now);
+	}
+	for (unsigned i = 0; i < count; i++)
+		fresh[i]->fresh = false;
 	free(list);
 }
 
@@ -187,7 +185,10 @@ void network_apply(struct node *n, nsec_t now)
 
 void network_stock_peers(struct node *n, nsec_t now)
 {
-	for (unsigned i = 0; i < n->conf.peer_count; i++) {
+	struct peer **fresh = calloc(n->conf.peer_count + 1, sizeof(*fresh));
+	unsigned count = 0;
+
+	for (unsigned i = 0; fresh && i < n->conf.peer_count; i++) {
 		const struct node_conf_peer *c = &n->conf.peers[i];
 		char name[NETMAP_NAME] = "wg-", text[KEY_SHORT_TEXT];
 		struct peer_new_params p = {
@@ -209,12 +210,16 @@ void network_stock_peers(struct node *n, nsec_t now)
 			continue;
 		}
 		peer->stock_at = c->at;
-		greet_peers(n, &peer, 1, now);
-		peer_refresh_egress(n, peer, now);
 		if (c->keepalive_s)
 			tunnel_want(peer->tunnel, now);
-		peer_run(n, peer, now);
+		fresh[count++] = peer;
 	}
+	greet_peers(n, fresh, count, now);
+	for (unsigned i = 0; i < count; i++) {
+		peer_refresh_egress(n, fresh[i], now);
+		peer_run(n, fresh[i], now);
+	}
+	free(fresh);
 	if (n->conf.peer_count) {
 		peers_publish_routes(n);
 		host_configure(n);

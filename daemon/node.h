@@ -52,6 +52,7 @@ struct peer {
 	struct ipaddr v4, v6; /* overlay addresses; zero: none */
 	struct prefix *allowed; /* inner prefixes, heap */
 	unsigned allowed_count;
+	bool fresh; /* not greeted yet, see network.c */
 	bool online; /* as the server says */
 	struct tunnel *tunnel;
 	struct pathset *paths; /* NULL: stock peer */
