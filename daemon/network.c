@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
@@ -291,6 +292,7 @@ static void on_netmap(void *owner)
 	if (!n->netmap_saved) { /* the first: a start needs one at all */
 		n->netmap_saved = true;
 		network_save(n);
+		resident_trim(); /* joining took TLS and JSON */
 	}
 	peers_save_soon(n);
 	network_apply(n, time_now());

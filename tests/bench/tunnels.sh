@@ -151,8 +151,11 @@ adit_path() {
 # --- a forwarder without a protocol ---------------------------------------------------
 
 tunnel_forwarder() {
+	local to=-
+	[ -z "$UA" ] || to=$UA:$PA
 	[ "$TOPOLOGY" != relay ] || return 1
-	daemon b "$N.b" "$FORWARDER" "bench${N}b" "0.0.0.0:$PB" "${UA:-0.0.0.0}:$([ -n "$UA" ] && echo $PA || echo 0)" $1
+	# b does not know a behind a NAT
+	daemon b "$N.b" "$FORWARDER" "bench${N}b" "0.0.0.0:$PB" "$to" $1
 	daemon a "$N.a" "$FORWARDER" "bench${N}a" "0.0.0.0:$PA" "$UB:$PB" $1
 	addresses "bench${N}a" "bench${N}b"
 }
