@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/node.h"
 
@@ -189,6 +190,7 @@ static int run(struct node *n, char why[static 512])
 				       "down since the last adit down" :
 				       "in no network yet: adit join INVITE");
 	}
+	resident_trim();
 	notify_state("READY=1");
 	loop_run(&n->loop);
 	notify_state("STOPPING=1");
