@@ -23,6 +23,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
+#include "daemon/set.h"
 #include "daemon/status.h"
 
 enum {
@@ -369,6 +370,20 @@ static void do_ping(struct node *n, struct client *c, const json_t *o)
 		     json_is_true(json_object_get(o, "until_direct")));
 }
 
+static void do_set(struct node *n, struct client *c, const json_t *o)
+{
+	const char *key = json_string_value(json_object_get(o, "key"));
+	const char *value = json_string_value(json_object_get(o, "value"));
+	char why[SET_WHY];
+
+	if (!key || !value)
+		ctl_refuse(n, c->number, "set needs a key and a value");
+	else if (set_key(n, key, value, why) < 0)
+		ctl_refuse(n, c->number, why);
+	else
+		ctl_answer(n, c->number, json_object());
+}
+
 static const struct {
 	const char *name;
 	bool changes;
@@ -378,7 +393,7 @@ static const struct {
 	{ "netcheck", true, do_netcheck }, { "join", true, do_join },
 	{ "up", true, do_up },		  { "down", true, do_down },
 	{ "leave", true, do_leave },	  { "why", true, do_why },
-	{ "ping", true, do_ping },
+	{ "ping", true, do_ping },	  { "set", true, do_set },
 };
 
 static void take_request(struct node *n, struct client *c, const json_t *o)

@@ -29,6 +29,8 @@ static const struct cli_command commands[] = {
 	  "why the path to a peer is what it is, and what would help" },
 	{ "netcheck", NULL, false, false, OPTION_JSON, cmd_netcheck,
 	  "what the NATs and firewalls around this machine do" },
+	{ "set", "KEY", false, false, 0, cmd_set,
+	  "change one setting of this machine; KEY is hostname", "VALUE" },
 	{ "version", NULL, false, false, 0, cmd_version,
 	  "version of adit and of the running aditd" },
 	{ "complete", "COMMAND", true, true, 0, NULL, "words for the shell" },
@@ -51,8 +53,9 @@ static int usage(void)
 
 		if (c->hidden)
 			continue;
-		printf("  %s%s%s", c->name, c->operand ? " " : "",
-		       c->operand ? c->operand : "");
+		printf("  %s%s%s%s%s", c->name, c->operand ? " " : "",
+		       c->operand ? c->operand : "", c->second ? " " : "",
+		       c->second ? c->second : "");
 		options_usage(c);
 		printf("\n        %s\n", c->help);
 	}
