@@ -28,7 +28,7 @@ static const char usage[] =
 	"                  [--url https://HOST[:PORT]] [--udp-port N]\n"
 	"                  [--relay-address ADDR[:PORT]]... [--admin-socket PATH]\n"
 	"                  [--overlay-v4 PREFIX] [--overlay-v6 PREFIX]\n"
-	"                  [--log-level error|warn|info|debug]\n"
+	"                  [--log-level error|warn|info|debug] [--check]\n"
 	"       adit-coord [--admin-socket PATH] invite [--reusable] [--expires 24h]\n"
 	"                  [--tag T]... [--name N]\n"
 	"       adit-coord [--admin-socket PATH] nodes [--json]\n"
@@ -226,10 +226,11 @@ static int run_command(const struct settings *s, int argc, char **argv)
 
 /* ---- flags ---- */
 
-enum { FLAG_CONFIG = 1000, FLAG_HELP, FLAG_VERSION, FLAG_SETTING };
+enum { FLAG_CONFIG = 1000, FLAG_HELP, FLAG_VERSION, FLAG_CHECK, FLAG_SETTING };
 
 static const struct option flags[] = {
 	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "check", no_argument, NULL, FLAG_CHECK },
 	{ "help", no_argument, NULL, FLAG_HELP },
 	{ "version", no_argument, NULL, FLAG_VERSION },
 	{ "state", required_argument, NULL, FLAG_SETTING },
@@ -252,14 +253,18 @@ static int read_config(struct settings *s, int argc, char **argv)
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+", flags, NULL)) != -1)
-		if (c == FLAG_CONFIG && !settings_read(s, optarg, why))
-			return fail(why);
+		if (c == FLAG_CONFIG) {
+			snprintf(s->config, sizeof(s->config), "%s", optarg);
+			if (!settings_read(s, optarg, why))
+				return fail(why);
+		}
 	optind = 0;
 	opterr = 1;
 	return 0;
 }
 
-static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
+static int read_flags(struct settings *s, int argc, char **argv, bool *stop,
+		      bool *check)
 {
 	const char *why;
 	int c, which;
@@ -273,6 +278,10 @@ static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
 		}
 		if (c == FLAG_CONFIG)
 			continue;
+		if (c == FLAG_CHECK) {
+			*check = true;
+			continue;
+		}
 		if (c != FLAG_SETTING)
 			return EXIT_USAGE;
 		why = settings_set(s, flags[which].name, optarg);
@@ -288,15 +297,17 @@ static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
 int main(int argc, char **argv)
 {
 	struct settings s;
-	bool stop = false;
+	bool stop = false, check = false;
 	char why[512];
 	int status;
 
 	settings_defaults(&s);
 	status = read_config(&s, argc, argv);
 	if (!status)
-		status = read_flags(&s, argc, argv, &stop);
-	if (status || stop)
+		status = read_flags(&s, argc, argv, &stop, &check);
+	if (!status && check)
+		puts("the configuration is good");
+	if (status || stop || check)
 		return status;
 	if (optind < argc)
 		return run_command(&s, argc - optind, argv + optind);

@@ -18,7 +18,8 @@
  *   {"cmd":"why","peer":..} {"cmd":"netcheck"} {"cmd":"version"}
  *   anything refused                        -> {"ok":false,"error":"one sentence"}
  *                                              with "code":"needs-join" when the node
- *                                              is not a member of a network yet
+ *                                              is not a member of a network yet,
+ *                                              "not-permitted" when the asker may not
  *
  * result is what --json prints (adit(1)), with "version":1. A path object may carry
  * "reason", one clause on why it is this path and not a better one. The server ends a

@@ -112,11 +112,18 @@ void ctl_refuse(struct node *n, unsigned client, const char *why)
 	send_line(n, client, json_pack("{s:b,s:s}", "ok", 0, "error", why));
 }
 
+/* refuse_as() - with a code that adit turns into an exit status of its own */
+static void refuse_as(struct node *n, unsigned client, const char *code,
+		      const char *why)
+{
+	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
+				       "code", code));
+}
+
 /* refuse_unjoined() - for what only a member can do; adit then exits with 5 */
 static void refuse_unjoined(struct node *n, unsigned client, const char *why)
 {
-	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
-				       "code", "needs-join"));
+	refuse_as(n, client, "needs-join", why);
 }
 
 void ctl_event(struct node *n, unsigned client, json_t *event)
@@ -404,8 +411,8 @@ static void take_request(struct node *n, struct client *c, const json_t *o)
 		if (strcmp(cmd, commands[i].name))
 			continue;
 		if (commands[i].changes && !c->may_change)
-			ctl_refuse(n, c->number, "only root may do this; others "
-				   "may read status and version");
+			refuse_as(n, c->number, "not-permitted", "only root may "
+				  "do this; others may read status and version");
 		else
 			commands[i].run(n, c, o);
 		return;
@@ -545,7 +552,7 @@ static int listen_on(const char *path, char why[static 512])
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (err || fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    chmod(path, 0666) < 0 || listen(fd, 16) < 0) {
+	    chmod(path, 0660) < 0 || listen(fd, 16) < 0) {
 		err = err ? err : -errno;
 		snprintf(why, 512, "cannot listen at %.108s: %s; choose another "
 			 "place with --socket", path, strerror(-err));

@@ -15,6 +15,7 @@
 #include "base/notify.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/node.h"
+#include "daemon/watchdog.h"
 
 #define CONFIG_DEFAULT "/etc/adit/aditd.conf"
 
@@ -134,10 +135,54 @@ static void protect_secrets(void)
 }
 
 static struct node node; /* one per process; too large for a stack */
+static struct args args;
 
 static void on_stop(struct loop_signal *s, nsec_t now)
 {
 	loop_stop(&node.loop);
+}
+
+/* rest_text() - the settings that a reload cannot change; heap */
+static char *rest_text(const struct node_conf *c, enum log_level level)
+{
+	static struct node_conf rest; /* its peers stay c's */
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	rest = *c;
+	rest.log_level = level;
+	if (!f)
+		return NULL;
+	node_conf_print(&rest, f);
+	fclose(f);
+	secret_wipe(&rest, sizeof(rest));
+	return text;
+}
+
+/* on_hangup() - read the files again; wrong ones change nothing */
+static void on_hangup(struct loop_signal *s, nsec_t now)
+{
+	static struct node_conf fresh; /* too large for a stack */
+	char *before, *after;
+
+	if (configure(&fresh, &args)) {
+		node_conf_done(&fresh);
+		log_error("the configuration was not reloaded");
+		return;
+	}
+	log_init("aditd", fresh.log_level);
+	before = rest_text(&node.conf, fresh.log_level);
+	after = rest_text(&fresh, fresh.log_level);
+	node.conf.log_level = fresh.log_level;
+	if (before && after && strcmp(before, after))
+		log_warn("configuration reloaded: the log level is in effect, "
+			 "the rest is after systemctl restart aditd");
+	else
+		log_info("configuration reloaded");
+	free(before);
+	free(after);
+	node_conf_done(&fresh);
 }
 
 static int prepare(struct node *n, char why[static 512])
@@ -167,14 +212,16 @@ static int prepare(struct node *n, char why[static 512])
 
 static int run(struct node *n, char why[static 512])
 {
-	struct loop_signal term = { 0 }, interrupt = { 0 };
+	struct loop_signal term = { 0 }, interrupt = { 0 }, hangup = { 0 };
 	bool wanted = n->state.enrolled || n->state.joining ||
 		      n->conf.peer_count;
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_signal_add(&n->loop, &term, SIGTERM, on_stop) < 0 ||
-	    loop_signal_add(&n->loop, &interrupt, SIGINT, on_stop) < 0)
+	    loop_signal_add(&n->loop, &interrupt, SIGINT, on_stop) < 0 ||
+	    loop_signal_add(&n->loop, &hangup, SIGHUP, on_hangup) < 0 ||
+	    watchdog_start(n) < 0)
 		return -ENOMEM;
 	if (wanted && !n->state.down) {
 		err = node_up(n, why);
@@ -188,7 +235,9 @@ static int run(struct node *n, char why[static 512])
 	notify_state("READY=1");
 	loop_run(&n->loop);
 	notify_state("STOPPING=1");
+	watchdog_stop(n);
 	node_down(n);
+	loop_signal_del(&hangup);
 	loop_signal_del(&term);
 	loop_signal_del(&interrupt);
 	return 0;
@@ -211,7 +260,6 @@ static void finish(struct node *n)
 
 int main(int argc, char **argv)
 {
-	struct args args = { 0 };
 	char why[512] = "";
 	int code = read_args(argc, argv, &args), err;
 
@@ -219,6 +267,8 @@ int main(int argc, char **argv)
 		return code;
 	protect_secrets();
 	code = configure(&node.conf, &args);
+	if (!code && args.check)
+		puts("the configuration is good");
 	if (code || args.check)
 		return code;
 	log_init("aditd", node.conf.log_level);

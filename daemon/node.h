@@ -143,6 +143,8 @@ struct node {
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */
 
+	struct loop_timer watchdog; /* watchdog.h */
+
 	/* ctl */
 	struct ctl *ctl;
 	struct pinger *pingers;

@@ -84,10 +84,14 @@ static void *run(void *arg)
 
 		fwd_asleep(w->fwd, w->number);
 		n = epoll_wait(w->epoll_fd, ev, ARRAY_SIZE(ev), -1);
+		atomic_fetch_add_explicit(&w->turns, 1,
+					  memory_order_relaxed);
 		fwd_awake(w->fwd, w->number);
 		w->now = time_now();
 		one_turn(w, ev, n);
 		ring_the_bell(w);
+		atomic_fetch_add_explicit(&w->turns, 1,
+					  memory_order_relaxed);
 	}
 	fwd_asleep(w->fwd, w->number);
 	return NULL;

@@ -12,8 +12,11 @@ enum { /* exit status, adit(1) */
 	EXIT_REFUSED = 1, /* or failed; one line on stderr says why */
 	EXIT_USAGE = 2,
 	EXIT_NO_DAEMON = 3,
+	EXIT_NOT_PERMITTED = 4,
 	EXIT_NEEDS_JOIN = 5,
 };
+
+#define CLI_SOCKET "/run/adit/adit.sock" /* where aditd listens by default */
 
 struct cli_args {
 	const char *socket;
@@ -48,6 +51,7 @@ int cmd_up(const struct cli_args *a);
 int cmd_down(const struct cli_args *a);
 int cmd_leave(const struct cli_args *a);
 int cmd_status(const struct cli_args *a);
+int cmd_check_config(const struct cli_args *a);
 int cmd_set(const struct cli_args *a);
 int cmd_ping(const struct cli_args *a);
 int cmd_why(const struct cli_args *a);

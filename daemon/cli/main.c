@@ -31,6 +31,8 @@ static const struct cli_command commands[] = {
 	  "what the NATs and firewalls around this machine do" },
 	{ "set", "KEY", false, false, 0, cmd_set,
 	  "change one setting of this machine; KEY is hostname", "VALUE" },
+	{ "check-config", "FILE", true, false, 0, cmd_check_config,
+	  "whether aditd would take this file; without one, its usual file" },
 	{ "version", NULL, false, false, 0, cmd_version,
 	  "version of adit and of the running aditd" },
 	{ "complete", "COMMAND", true, true, 0, NULL, "words for the shell" },
@@ -82,7 +84,7 @@ static int complete(const struct cli_args *a)
 
 int main(int argc, char **argv)
 {
-	struct cli_args args = { .socket = "/run/adit/adit.sock" };
+	struct cli_args args = { .socket = CLI_SOCKET };
 	const struct cli_command *c;
 
 	signal(SIGPIPE, SIG_IGN);
