@@ -23,8 +23,10 @@
 #include "base/notify.h"
 #include "base/rand.h"
 #include "base/resolve.h"
+#include "base/scrape.h"
 #include "base/url.h"
 #include "coord/admin.h"
+#include "coord/coord_figures.h"
 #include "coord/ipam.h"
 #include "coord/server.h"
 #include "relay/service.h"
@@ -39,6 +41,7 @@ struct run {
 	struct loop loop;
 	struct loop_signal terminate, interrupt, hangup;
 	struct loop_timer watchdog;
+	struct scrape *scrape;
 	struct registry *registry;
 	struct server *server;
 	struct admin *admin;
@@ -378,6 +381,28 @@ static void on_watchdog(struct loop_timer *t, nsec_t now)
 	loop_timer_at(t, now + notify_watchdog());
 }
 
+static void fill_metrics(void *owner, struct metrics *m)
+{
+	struct run *r = owner;
+	struct relay_service_stats relay;
+	struct server_stats st;
+
+	server_stats(r->server, &st);
+	relay_service_stats(r->relay, &relay);
+	coord_figures_fill(m, &st, &relay);
+}
+
+static bool start_metrics(struct run *r, char why[static 512])
+{
+	struct scrape_params p = { .loop = &r->loop, .at = r->s->metrics,
+				   .owner = r, .fill = fill_metrics };
+
+	if (!r->s->metrics[0])
+		return true;
+	r->scrape = scrape_new(&p, why);
+	return r->scrape != NULL;
+}
+
 static bool start_watchdog(struct run *r, char why[static 512])
 {
 	snprintf(why, 512, "out of memory");
@@ -410,6 +435,7 @@ static bool start_loop(struct run *r, char why[static 512])
 
 static void stop(struct run *r)
 {
+	scrape_free(r->scrape);
 	admin_free(r->admin);
 	server_free(r->server);
 	relay_service_stop(r->relay);
@@ -431,7 +457,8 @@ bool run_server(const struct settings *s, char why[static 512])
 	struct run r = { .s = s };
 	bool ok = start_loop(&r, why) && open_state(&r, why) &&
 		  start_server_anywhere(&r, why) && start_relay(&r, why) &&
-		  start_admin(&r, why) && start_watchdog(&r, why);
+		  start_admin(&r, why) && start_metrics(&r, why) &&
+		  start_watchdog(&r, why);
 
 	if (ok) {
 		log_info("listening on port %u, relay and STUN on UDP %u and %u; "

@@ -10,6 +10,7 @@
 
 #include "base/dropin.h"
 #include "base/file.h"
+#include "base/scrape.h"
 #include "base/url.h"
 
 enum {
@@ -88,6 +89,14 @@ static const char *set_overlay(struct settings *s, unsigned i, const char *value
 	return NULL;
 }
 
+static const char *set_metrics(struct settings *s, const char *value)
+{
+	if (strlen(value) >= sizeof(s->metrics) || !scrape_valid(value))
+		return "must be ADDRESS:PORT or the path of a unix socket";
+	strcpy(s->metrics, value);
+	return NULL;
+}
+
 const char *settings_set(struct settings *s, const char *name, const char *value)
 {
 	if (!strcmp(name, "state"))
@@ -106,6 +115,8 @@ const char *settings_set(struct settings *s, const char *name, const char *value
 		return set_overlay(s, 0, value);
 	if (!strcmp(name, "overlay-v6"))
 		return set_overlay(s, 1, value);
+	if (!strcmp(name, "metrics"))
+		return set_metrics(s, value);
 	if (!strcmp(name, "log-level"))
 		return log_level_parse(value, &s->log_level) ?
 			       NULL : "must be error, warn, info or debug";

@@ -25,6 +25,7 @@ struct settings {
 	bool overlay_given[2];
 	struct prefix overlay[2]; /* IPv4, IPv6; only at the first start */
 	enum log_level log_level;
+	char metrics[108]; /* "": off */
 };
 
 void settings_defaults(struct settings *s);

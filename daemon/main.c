@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "daemon/ctlsocket.h"
+#include "daemon/figures.h"
 #include "daemon/node.h"
 #include "daemon/watchdog.h"
 
@@ -21,8 +22,8 @@
 
 static const char usage[] =
 	"usage: aditd [--config FILE] [--state DIR] [--socket PATH] [--tun NAME]\n"
-	"             [--port N] [--log-level error|warn|info|debug] [--check]\n"
-	"             [--version] [--help]\n"
+	"             [--port N] [--log-level error|warn|info|debug]\n"
+	"             [--metrics ADDR:PORT|PATH] [--check] [--version] [--help]\n"
 	"The daemon of a node. Join a network with: adit join INVITE\n";
 
 enum { /* options without a letter; those before SET_END are keys of the file */
@@ -34,6 +35,7 @@ enum { /* options without a letter; those before SET_END are keys of the file */
 	OPT_MTU,
 	OPT_WORKERS,
 	OPT_AEAD,
+	OPT_METRICS,
 	OPT_SET_END,
 	OPT_CONFIG,
 	OPT_CHECK,
@@ -50,6 +52,7 @@ static const struct option options[] = {
 	{ "mtu", 1, NULL, OPT_MTU },
 	{ "workers", 1, NULL, OPT_WORKERS },
 	{ "aead", 1, NULL, OPT_AEAD },
+	{ "metrics", 1, NULL, OPT_METRICS },
 	{ "config", 1, NULL, OPT_CONFIG },
 	{ "check", 0, NULL, OPT_CHECK },
 	{ "version", 0, NULL, OPT_VERSION },
@@ -60,7 +63,7 @@ static const struct option options[] = {
 /* The file's key for each flag, by option number. */
 static const char *const keys[] = { "State",	"Socket",  "Tun",
 				    "ListenPort", "LogLevel", "MTU",
-				    "Workers",	"Aead" };
+				    "Workers",	"Aead",	   "Metrics" };
 _Static_assert(ARRAY_SIZE(keys) == OPT_SET_END - OPT_STATE, "a key per flag");
 
 struct args {
@@ -207,7 +210,8 @@ static int prepare(struct node *n, char why[static 512])
 		snprintf(why, 512, "out of memory");
 		return -ENOMEM;
 	}
-	return ctl_open(n, why);
+	err = ctl_open(n, why);
+	return err ? err : figures_open(n, why);
 }
 
 static int run(struct node *n, char why[static 512])
@@ -245,6 +249,7 @@ static int run(struct node *n, char why[static 512])
 
 static void finish(struct node *n)
 {
+	figures_close(n);
 	ctl_close(n);
 	fwd_done(&n->fwd);
 	hmap_done(&n->by_key);
