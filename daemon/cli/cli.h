@@ -24,7 +24,7 @@ struct cli_args {
 	const char *second; /* VALUE, or NULL */
 	const char *hostname; /* NULL: not given */
 	unsigned count; /* 0: not given */
-	bool wait, until_direct, json, help;
+	bool wait, until_direct, json, redact_addresses, help;
 };
 
 enum cli_option { /* bits: which options a command takes */
@@ -33,6 +33,7 @@ enum cli_option { /* bits: which options a command takes */
 	OPTION_COUNT = 4,
 	OPTION_UNTIL_DIRECT = 8,
 	OPTION_JSON = 16,
+	OPTION_REDACT_ADDRESSES = 32,
 };
 
 struct cli_command {
@@ -51,6 +52,9 @@ int cmd_up(const struct cli_args *a);
 int cmd_down(const struct cli_args *a);
 int cmd_leave(const struct cli_args *a);
 int cmd_status(const struct cli_args *a);
+int cmd_bugreport(const struct cli_args *a);
+int cmd_dump(const struct cli_args *a);
+int cmd_logs(const struct cli_args *a);
 int cmd_check_config(const struct cli_args *a);
 int cmd_set(const struct cli_args *a);
 int cmd_ping(const struct cli_args *a);

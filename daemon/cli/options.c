@@ -39,6 +39,8 @@ static const struct option_row rows[] = {
 	{ "--count", "-c", "N", KIND_NUMBER, OPTION_COUNT, INTO(count) },
 	{ "--until-direct", NULL, NULL, KIND_FLAG, OPTION_UNTIL_DIRECT,
 	  INTO(until_direct) },
+	{ "--redact-addresses", NULL, NULL, KIND_FLAG,
+	  OPTION_REDACT_ADDRESSES, INTO(redact_addresses) },
 	{ "--json", NULL, NULL, KIND_FLAG, OPTION_JSON, INTO(json) },
 };
 
