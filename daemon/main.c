@@ -16,6 +16,7 @@
 #include "daemon/ctlsocket.h"
 #include "daemon/figures.h"
 #include "daemon/node.h"
+#include "daemon/sandbox.h"
 #include "daemon/watchdog.h"
 
 #define CONFIG_DEFAULT "/etc/adit/aditd.conf"
@@ -77,6 +78,7 @@ static int read_args(int argc, char **argv, struct args *a)
 {
 	int c;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c >= OPT_STATE && c < OPT_SET_END) {
 			a->set[c - OPT_STATE] = optarg;
@@ -91,13 +93,15 @@ static int read_args(int argc, char **argv, struct args *a)
 			fputs(usage, stdout);
 			return 0;
 		} else {
-			fputs(usage, stderr);
+			fprintf(stderr, "aditd: %s: no such option, or its value "
+				"is missing; see aditd --help\n",
+				argv[optind - 1]);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "aditd: %s: what is this for?\n%s",
-			argv[optind], usage);
+		fprintf(stderr, "aditd: %s: takes no such argument; see aditd "
+			"--help\n", argv[optind]);
 		return 2;
 	}
 	return -1;
@@ -210,7 +214,9 @@ static int prepare(struct node *n, char why[static 512])
 		snprintf(why, 512, "out of memory");
 		return -ENOMEM;
 	}
-	err = ctl_open(n, why);
+	err = device_probe(why);
+	if (!err)
+		err = ctl_open(n, why);
 	return err ? err : figures_open(n, why);
 }
 
@@ -236,6 +242,8 @@ static int run(struct node *n, char why[static 512])
 				       "down since the last adit down" :
 				       "in no network yet: adit join INVITE");
 	}
+	if (sandbox_process() < 0)
+		log_warn("running without a seccomp filter of our own");
 	notify_state("READY=1");
 	loop_run(&n->loop);
 	notify_state("STOPPING=1");
