@@ -10,6 +10,7 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
+ *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -67,7 +68,8 @@ struct peer {
 	bool active; /* in the list of active peers */
 	struct path_choice reply; /* where a handshake being answered came from */
 	nsec_t traffic_told; /* last pathset_traffic() */
-	nsec_t hurried; /* last peer_hurry() that began a handshake */
+	nsec_t initiated; /* our last initiation left; 0: never */
+	unsigned hurries; /* initiations by the tick since the last success */
 	nsec_t idle_since; /* active: last traffic */
 	uint64_t last_rx_packets, last_tx_packets; /* at the last tick */
 	uint32_t generation; /* of its candidates that we know */
@@ -145,6 +147,15 @@ struct node {
 	struct coord_client *coord;
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */
+
+	struct loop_timer watchdog; /* watchdog.h */
+
+	/* figures */
+	struct scrape *scrape; /* NULL: not asked for */
+	uint64_t handshakes; /* that made a session */
+	struct {
+		uint64_t rx_octets, tx_octets, rx_packets, tx_packets;
+	} gone; /* of peers that were removed */
 
 	/* ctl */
 	struct ctl *ctl;

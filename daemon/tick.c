@@ -5,6 +5,7 @@
  * Workers only write counters and time stamps. Ten times a second, and only while some
  * peer has had traffic in the last two minutes, this compares them with the last look.
  */
+#include "base/log.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 
@@ -54,8 +55,20 @@ static void recall(struct node *n, struct peer *p, nsec_t now)
 	    (p->recalled && nsec_since(p->recalled, now) < RECALL_GAP))
 		return;
 	p->recalled = now;
+	log_debug("peer %s: no relay yet, trying its last endpoint", p->name);
 	pathset_remember(p->paths, &p->remembered, now);
 	peer_hurry(n, p, now);
+}
+
+/* retry() - traffic waits and the handshake got lost: again after 0.25, 0.5, 1 and 2 s
+ * rather than WireGuard's 5, at which its own retry goes on */
+static void retry(struct peer *p, nsec_t now)
+{
+	if (p->current || p->hurries > 3 || p->use.best.kind == PATH_NONE ||
+	    nsec_since(p->initiated, now) < MSEC(250) << p->hurries)
+		return;
+	p->hurries++;
+	tunnel_rehandshake(p->tunnel, true, now);
 }
 
 static void look_at(struct node *n, struct peer *p, nsec_t now)
@@ -73,6 +86,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);
 	if (moved && nsec_since(p->traffic_told, now) >= SEC(1)) {
