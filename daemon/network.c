@@ -14,6 +14,7 @@
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
+#include "daemon/nameserver.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 
@@ -170,6 +171,7 @@ void network_apply(struct node *n, nsec_t now)
 	peers_refresh_hints(n);
 	peers_publish_routes(n);
 	host_configure(n);
+	nameserver_update(n);
 	greet_peers(n, fresh, count, now);
 	free(fresh);
 	for (unsigned i = 0; i < n->peer_count; i++)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
+#include "daemon/nameserver.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
@@ -125,6 +126,7 @@ void node_down(struct node *n)
 	if (n->peer_count)
 		peers_save_now(n);
 	network_stop(n);
+	nameserver_close(n);
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);

@@ -10,6 +10,7 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
+ *   names      what peers are called, told to this machine
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -83,6 +84,7 @@ struct relay_slot {
 /* A pending `adit ping`. See pinger.h. */
 struct pinger;
 struct ctl;
+struct nameserver;
 
 struct node {
 	struct loop loop;
@@ -142,6 +144,9 @@ struct node {
 	struct coord_client *coord;
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */
+
+	/* names */
+	struct nameserver *nameserver; /* NULL: off, or in no network */
 
 	/* ctl */
 	struct ctl *ctl;
