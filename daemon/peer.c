@@ -13,7 +13,7 @@
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
 
-#define HURRY_GAP MSEC(200) /* between handshakes begun by peer_hurry() */
+#define HURRY_GAP MSEC(200) /* at least, behind any initiation of ours */
 
 /* ---- staging ---- */
 
@@ -150,9 +150,10 @@ void peer_hurry(struct node *n, struct peer *p, nsec_t now)
 {
 	if (p->current || (!p->active && !p->staged_count))
 		return;
-	if (p->hurried && nsec_since(p->hurried, now) < HURRY_GAP)
+	/* an answer to the last one may be under way: a new one would void it */
+	if (p->initiated && nsec_since(p->initiated, now) < HURRY_GAP)
 		return;
-	p->hurried = now;
+	p->hurries = 0;
 	tunnel_rehandshake(p->tunnel, true, now);
 }
 
@@ -291,7 +292,13 @@ void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 static void established(struct node *n, struct peer *p)
 {
 	log_debug("peer %s: handshake done", p->name);
+	p->hurries = 0;
 	peers_save_soon(n);
+}
+
+static bool is_initiation(const struct tunnel_event *ev)
+{
+	return ev->n == sizeof(struct message_initiation);
 }
 
 static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
@@ -304,6 +311,8 @@ static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
 		case TUNNEL_IDLE:
 			return;
 		case TUNNEL_SEND:
+			if (is_initiation(&ev))
+				p->initiated = now;
 			peer_send_message(n, p, ev.message, ev.n, now);
 			break;
 		case TUNNEL_SEND_KEEPALIVE:
