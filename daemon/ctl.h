@@ -14,6 +14,7 @@
  *   {"cmd":"ping","peer":"NAME|ADDRESS|KEY","count":n,"until_direct":bool}
  *        -> {"event":{"seq":1,"rtt_ms":1.2,"path":{...}}} per reply (rtt_ms null: lost),
  *           then {"ok":true,"result":{"peer","replies":[..],"sent":n,"lost":n}}
+ *   {"cmd":"set","name":s,"value":s}        -> {"ok":true,"result":{}}; names: set.h
  *   {"cmd":"why","peer":..} {"cmd":"netcheck"} {"cmd":"version"}
  *   anything refused                        -> {"ok":false,"error":"one sentence"}
  *                                              with "code":"needs-join" when the node

@@ -21,6 +21,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
+#include "daemon/set.h"
 #include "daemon/status.h"
 
 enum {
@@ -347,6 +348,8 @@ static void on_left_timer(struct loop_timer *t, nsec_t now)
 	n->ctl->leaver = 0;
 	node_down(n);
 	n->state.enrolled = n->state.joining = false;
+	n->state.offer_count = 0;
+	n->state.accept_routes = false;
 	memset(&n->state.coord, 0, sizeof(n->state.coord));
 	netmap_done(&n->netmap);
 	netmap_init(&n->netmap);
@@ -371,6 +374,18 @@ static void do_leave(struct node *n, struct client *c, const json_t *o)
 		return;
 	n->ctl->leaver = c->number;
 	network_leave(n, on_left);
+}
+
+static void do_set(struct node *n, struct client *c, const json_t *o)
+{
+	const char *name = json_string_value(json_object_get(o, "name"));
+	const char *value = json_string_value(json_object_get(o, "value"));
+	char why[SET_WHY] = "set needs a name and a value";
+
+	if (name && value && set_apply(n, name, value, why))
+		ctl_answer(n, c->number, json_object());
+	else
+		ctl_refuse(n, c->number, why);
 }
 
 static struct peer *named_peer(struct node *n, struct client *c, const json_t *o)
@@ -425,7 +440,7 @@ static const struct {
 	{ "netcheck", true, do_netcheck }, { "join", true, do_join },
 	{ "up", true, do_up },		  { "down", true, do_down },
 	{ "leave", true, do_leave },	  { "why", true, do_why },
-	{ "ping", true, do_ping },
+	{ "ping", true, do_ping },	  { "set", true, do_set },
 };
 
 static void take_request(struct node *n, struct client *c, const json_t *o)

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/network.h"
 #include "daemon/notes.h"
 
 enum {
@@ -109,6 +110,8 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 			 "them again", n->device.name);
 	if (what & NETCONF_NETWORK_CHANGED)
 		discovery_network_changed(n, now);
+	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes)
+		network_apply(n, now); /* an attached subnet goes before an offer */
 }
 
 static int start_workers(struct node *n)

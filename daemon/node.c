@@ -15,6 +15,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/router.h"
 
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets)
@@ -133,6 +134,7 @@ void node_down(struct node *n)
 		network_save(n);
 	network_stop(n);
 	nameserver_close(n);
+	router_close(n);
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);

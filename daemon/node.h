@@ -11,6 +11,7 @@
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
+ *   router     the subnets behind this machine
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -54,6 +55,9 @@ struct peer {
 	struct prefix *allowed; /* inner prefixes, heap */
 	unsigned allowed_count;
 	bool online; /* as the server says */
+	unsigned own_count; /* allowed begins with its own addresses; then subnets */
+	uint64_t carries, will_carry; /* which of these subnets: routes.h */
+	nsec_t asking_since, asked, answered, silent_since; /* as their carrier; 0: not */
 	struct tunnel *tunnel;
 	struct pathset *paths; /* NULL: stock peer */
 	struct fwd_peer *fwd;
@@ -86,6 +90,7 @@ struct relay_slot {
 struct pinger;
 struct ctl;
 struct nameserver;
+struct router;
 
 struct node {
 	struct loop loop;
@@ -150,6 +155,9 @@ struct node {
 
 	/* names */
 	struct nameserver *nameserver; /* NULL: off, or in no network */
+
+	/* router */
+	struct router *router; /* NULL: no subnet of ours is in use */
 
 	/* ctl */
 	struct ctl *ctl;

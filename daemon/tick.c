@@ -7,6 +7,7 @@
  */
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/routes.h"
 
 /* Sending without hearing for this long is worth a ping (and 4 round trips). */
 #define SILENCE MSEC(200)
@@ -84,6 +85,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	routes_watch(n, p, now);
 	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);

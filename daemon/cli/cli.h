@@ -17,7 +17,8 @@ enum { /* exit status, adit(1) */
 
 struct cli_args {
 	const char *socket;
-	const char *operand; /* INVITE, PEER, or NULL */
+	const char *operand; /* INVITE, PEER, SETTING, or NULL */
+	const char *value; /* behind the operand, or NULL */
 	const char *hostname; /* NULL: not given */
 	unsigned count; /* 0: not given */
 	bool wait, until_direct, json, help;
@@ -39,6 +40,7 @@ struct cli_command {
 	unsigned options; /* set of enum cli_option */
 	int (*run)(const struct cli_args *a); /* returns the exit status; NULL: main.c */
 	const char *help;
+	const char *value; /* name of a second operand, or NULL: takes none */
 };
 
 int cmd_join(const struct cli_args *a);
@@ -49,5 +51,6 @@ int cmd_status(const struct cli_args *a);
 int cmd_ping(const struct cli_args *a);
 int cmd_why(const struct cli_args *a);
 int cmd_netcheck(const struct cli_args *a);
+int cmd_set(const struct cli_args *a);
 int cmd_version(const struct cli_args *a);
 int cmd_complete(const struct cli_args *a); /* names of peers, one a line */

@@ -29,6 +29,8 @@ static const struct cli_command commands[] = {
 	  "why the path to a peer is what it is, and what would help" },
 	{ "netcheck", NULL, false, false, OPTION_JSON, cmd_netcheck,
 	  "what the NATs and firewalls around this machine do" },
+	{ "set", "SETTING", false, false, 0, cmd_set,
+	  "advertise-routes or accept-routes: what this machine decides", "VALUE" },
 	{ "version", NULL, false, false, 0, cmd_version,
 	  "version of adit and of the running aditd" },
 	{ "complete", "COMMAND", true, true, 0, NULL, "words for the shell" },
@@ -51,8 +53,9 @@ static int usage(void)
 
 		if (c->hidden)
 			continue;
-		printf("  %s%s%s", c->name, c->operand ? " " : "",
-		       c->operand ? c->operand : "");
+		printf("  %s%s%s%s%s", c->name, c->operand ? " " : "",
+		       c->operand ? c->operand : "", c->value ? " " : "",
+		       c->value ? c->value : "");
 		options_usage(c);
 		printf("\n        %s\n", c->help);
 	}

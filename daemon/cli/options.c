@@ -129,9 +129,11 @@ static bool fits(const struct cli_command *c, unsigned given,
 		}
 	if (a->operand && !c->operand)
 		return complain("unexpected argument", a->operand);
-	if (!a->operand && c->operand && !c->operand_optional) {
-		fprintf(stderr, "adit: usage: adit %s %s\n", c->name,
-			c->operand);
+	if ((!a->operand && c->operand && !c->operand_optional) ||
+	    (!a->value && c->value)) {
+		fprintf(stderr, "adit: usage: adit %s %s%s%s\n", c->name,
+			c->operand, c->value ? " " : "",
+			c->value ? c->value : "");
 		return false;
 	}
 	return true;
@@ -160,6 +162,8 @@ options_parse(char **argv, const struct cli_command *(*find)(const char *name),
 				return complain("unknown command", word), NULL;
 		} else if (!out->operand) {
 			out->operand = *argv++;
+		} else if (c->value && !out->value) {
+			out->value = *argv++;
 		} else {
 			return complain("unexpected argument", word), NULL;
 		}
