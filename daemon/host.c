@@ -15,6 +15,7 @@
 #include "daemon/discovery.h"
 #include "daemon/network.h"
 #include "daemon/notes.h"
+#include "daemon/routes.h"
 
 enum {
 	SOCKET_BUFFER = 8 << 20, /* octets: bursts of 10 Gbit/s for 6 ms */
@@ -110,8 +111,10 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 			 "them again", n->device.name);
 	if (what & NETCONF_NETWORK_CHANGED)
 		discovery_network_changed(n, now);
-	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes)
+	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes) {
+		routes_host_changed(n);
 		network_apply(n, now); /* an attached subnet goes before an offer */
+	}
 }
 
 static int start_workers(struct node *n)

@@ -46,6 +46,18 @@ static struct names_host host_of(const struct netmap_node *n)
 	return h;
 }
 
+/* Names that programs of this host ask for by themselves and believe: a member must not
+ * be able to answer for them. RFC 6761 s6.3; proxy and tunnel discovery. */
+static bool is_reserved(const char *name)
+{
+	static const char *const reserved[] = { "localhost", "wpad", "isatap" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(reserved); i++)
+		if (!strcmp(name, reserved[i]))
+			return true;
+	return false;
+}
+
 int names_update(struct names *z, const struct netmap *m)
 {
 	struct names_host *hosts = calloc(m->peer_count + 1u, sizeof(*hosts));
@@ -56,7 +68,8 @@ int names_update(struct names *z, const struct netmap *m)
 	if (m->version)
 		hosts[count++] = host_of(&m->self);
 	for (unsigned i = 0; i < m->peer_count; i++)
-		hosts[count++] = host_of(&m->peers[i]);
+		if (!is_reserved(m->peers[i].name))
+			hosts[count++] = host_of(&m->peers[i]);
 	qsort(hosts, count, sizeof(*hosts), by_name);
 	free(z->hosts);
 	z->hosts = hosts;

@@ -86,6 +86,13 @@ struct relay_slot {
 	struct relay_client_status status;
 };
 
+/* Does the host reach this subnet without us? Asked of the kernel a moment ago. */
+struct route_check {
+	struct prefix net;
+	bool clash;
+	nsec_t at; /* 0: empty */
+};
+
 /* A pending `adit ping`. See pinger.h. */
 struct pinger;
 struct ctl;
@@ -157,6 +164,7 @@ struct node {
 	struct nameserver *nameserver; /* NULL: off, or in no network */
 
 	/* router */
+	struct route_check route_checks[64]; /* routes.c; by a hash of the subnet */
 	struct router *router; /* NULL: no subnet of ours is in use */
 
 	/* ctl */

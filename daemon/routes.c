@@ -14,6 +14,7 @@
 
 #define SILENCE MSEC(300) /* sending without hearing: worth a question */
 #define ASK_GAP MSEC(300) /* between questions; a path set keeps 16 of 3 s */
+#define CHECK_FOR SEC(10) /* an answer of the kernel about a subnet */
 #define SILENT_FOR SEC(10) /* then it may try again, if there is nobody else */
 
 _Static_assert(NETMAP_ROUTES_MAX <= 64, "struct peer has a bit for each");
@@ -55,10 +56,35 @@ static bool refused(struct node *n, const struct prefix *p,
 	return reason || netconf_route_conflict(p, n->device.index, why);
 }
 
+static uint64_t route_hash(const struct prefix *p)
+{
+	return hmap_mix(p->ip.b, hmap_mix(p->ip.b + 8, p->bits));
+}
+
+/* clashes() - as netconf_route_conflict(), which reads all routes of the host: netmaps
+ * change often, the host does not, and says so when it does */
+static bool clashes(struct node *n, const struct prefix *p)
+{
+	struct route_check *c = &n->route_checks[route_hash(p) %
+						 ARRAY_SIZE(n->route_checks)];
+	nsec_t now = time_now();
+	char why[ROUTES_WHY];
+
+	if (c->at && prefix_eq(&c->net, p) && nsec_since(c->at, now) < CHECK_FOR)
+		return c->clash;
+	*c = (struct route_check){
+		*p, netconf_route_conflict(p, n->device.index, why), now };
+	return c->clash;
+}
+
+void routes_host_changed(struct node *n)
+{
+	memset(n->route_checks, 0, sizeof(n->route_checks));
+}
+
 unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 			struct prefix *out, unsigned *own)
 {
-	char why[ROUTES_WHY];
 	unsigned count = 0;
 
 	if (!ipaddr_is_zero(&node->v4))
@@ -69,7 +95,8 @@ unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 	if (!n->state.accept_routes)
 		return count;
 	for (unsigned i = 0; i < node->route_count; i++)
-		if (!refused(n, &node->routes[i], why))
+		if (!hostile(n, &node->routes[i]) &&
+		    !clashes(n, &node->routes[i]))
 			out[count++] = node->routes[i];
 	return count;
 }
@@ -320,10 +347,23 @@ static json_t *refused_json(struct node *n)
 	return list;
 }
 
+/* overlay_clash() - the network's own range is in use on this host: text, or NULL */
+static const char *overlay_clash(struct node *n, char why[static ROUTES_WHY])
+{
+	for (unsigned i = 0; n->up && n->netmap.version && i < 2; i++)
+		if (netconf_route_conflict(&n->netmap.overlay[i], n->device.index,
+					   why))
+			return why;
+	return NULL;
+}
+
 json_t *routes_status(struct node *n)
 {
+	char why[ROUTES_WHY];
+	const char *advice = overlay_clash(n, why);
+
 	return json_pack("{s:b,s:o,s:o,s:o,s:s?}", "accept",
 			 (int)n->state.accept_routes, "offered", offered_json(n),
 			 "used", used_json(n), "refused", refused_json(n),
-			 "advice", router_advice(n));
+			 "advice", advice ? advice : router_advice(n));
 }

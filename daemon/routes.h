@@ -29,6 +29,9 @@ enum {
 unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 			struct prefix *out, unsigned *own);
 
+/* routes_host_changed() - links, addresses or routes of the host changed */
+void routes_host_changed(struct node *n);
+
 /* routes_choose() - who carries which subnet, by what is known now; true: it changed */
 bool routes_choose(struct node *n);
 /* routes_reconsider() - something about this peer changed; publishes if need be */

@@ -126,6 +126,31 @@ sleep 4
 check_le failover_after_cut_ms "$(pause_end)" ms 2000
 check "by b" via b
 ip -n ${LAB_PREFIX}inet link set toc up
+ip -n ${LAB_PREFIX}c route replace default via 11.3.0.1
+
+say "# the same with a carrier behind a relay"
+c_back() { adit a status --json | jq -e '.peers[] | select(.name == "c").online'; }
+check "c is back" wait_for 15 c_back
+block_direct
+check "b is relayed" wait_for 10 path_is a relay
+pause_start
+sleep 1
+ip -n ${LAB_PREFIX}inet link set r2 down
+sleep 4
+check_le failover_of_relayed_after_cut_ms "$(pause_end)" ms 2000
+check "by c again" via c
+ip -n ${LAB_PREFIX}inet link set r2 up
+ip -n ${LAB_PREFIX}inet route replace 11.2.1.0/24 via 11.2.0.2
+unblock_direct
+b_back() { adit a status --json | jq -e '.peers[] | select(.name == "b").online'; }
+check "b is back" wait_for 15 b_back
+
+say "# the overlay's own range is in use on a host"
+ip -n ${LAB_PREFIX}a link add lan0 type veth peer name lan1
+ip -n ${LAB_PREFIX}a addr add 100.90.200.1/24 dev lan0
+ip -n ${LAB_PREFIX}a link set lan0 up
+check "it is told" wait_for 2 says "100.90.0.0/16 overlaps 100.90.200.0/24" adit a status --json
+ip -n ${LAB_PREFIX}a link del lan0
 
 say "# servers gone: what works goes on"
 coord_kill
@@ -133,7 +158,7 @@ sleep 0.5
 check "a still reaches it" reaches
 coord_start
 check "approvals survive" says approved route list
-check "and the node's map" wait_for 5 via b
+check "and the node's map" wait_for 5 via c
 
 say "# withdrawn, revoked"
 check "revoke c" route revoke c $SUBNET

@@ -12,7 +12,7 @@
 
 static struct names zone;
 static struct netmap map;
-static struct netmap_node peers[2];
+static struct netmap_node peers[4];
 
 static void node(struct netmap_node *n, const char *name, const char *v4,
 		 const char *v6)
@@ -27,12 +27,14 @@ static int setup(void **state)
 	(void)state;
 	map.version = 7;
 	map.peers = peers;
-	map.peer_count = 2;
+	map.peer_count = ARRAY_SIZE(peers);
 	assert_true(prefix_parse("100.90.0.0/16", &map.overlay[0]));
 	assert_true(prefix_parse("fd5a:1:2::/48", &map.overlay[1]));
 	node(&map.self, "web", "100.90.0.1", "fd5a:1:2::1");
 	node(&peers[0], "build-box", "100.90.0.5", "fd5a:1:2::5");
 	node(&peers[1], "api", "100.90.1.6", "fd5a:1:2::6");
+	node(&peers[2], "wpad", "100.90.1.7", "fd5a:1:2::7");
+	node(&peers[3], "localhost", "100.90.1.8", "fd5a:1:2::8");
 	names_init(&zone, "adit.internal");
 	return names_update(&zone, &map);
 }
@@ -85,6 +87,8 @@ static void answers(void **state)
 		{ "nobody.adit.internal", DNS_A, DNS_NXDOMAIN, 0, 1, "0006 0001" },
 		{ "nobody.adit.internal", DNS_AAAA, DNS_NXDOMAIN, 0, 1, "" },
 		{ "x.build-box.adit.internal", DNS_A, DNS_NXDOMAIN, 0, 1, "" },
+		{ "wpad.adit.internal", DNS_A, DNS_NXDOMAIN, 0, 1, "" },
+		{ "localhost.adit.internal", DNS_A, DNS_NXDOMAIN, 0, 1, "" },
 		{ "adit.internal", DNS_SOA, 0, 1, 0, "03776562 0461646974" },
 		{ "adit.internal", DNS_NS, 0, 1, 0, "03776562 0461646974" },
 		{ "adit.internal", DNS_A, 0, 0, 1, "" },
