@@ -12,6 +12,7 @@
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine
+ *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -166,6 +167,14 @@ struct node {
 	/* router */
 	struct route_check route_checks[64]; /* routes.c; by a hash of the subnet */
 	struct router *router; /* NULL: no subnet of ours is in use */
+	struct loop_timer watchdog; /* watchdog.h */
+
+	/* figures */
+	struct scrape *scrape; /* NULL: not asked for */
+	uint64_t handshakes; /* that made a session */
+	struct {
+		uint64_t rx_octets, tx_octets, rx_packets, tx_packets;
+	} gone; /* of peers that were removed */
 
 	/* ctl */
 	struct ctl *ctl;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/figures.h"
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
 #include "daemon/routes.h"
@@ -241,52 +242,55 @@ void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 /* ---- handshakes ---- */
 
 /* send_by() - one message by one choice of path */
-static void send_by(struct node *n, struct peer *p, const struct path_choice *c,
+static bool send_by(struct node *n, struct peer *p, const struct path_choice *c,
 		    const uint8_t *m, size_t octets, nsec_t now)
 {
 	struct egress e = egress_of(n, p, c, now);
 
 	send_sealed(n, &e, m, octets);
+	return e.usable;
 }
 
-static void send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
+static bool send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
 			  size_t octets, nsec_t now)
 {
 	struct path_info info[PATHSET_PATHS_MAX];
 	unsigned count = pathset_paths(p->paths, info, ARRAY_SIZE(info));
+	bool sent = false;
 
 	for (unsigned i = 0; i < count; i++)
 		if (info[i].choice.kind == PATH_DIRECT &&
 		    (!strcmp(info[i].state, "alive") ||
 		     !strcmp(info[i].state, "suspect")))
-			send_by(n, p, &info[i].choice, m, octets, now);
+			sent |= send_by(n, p, &info[i].choice, m, octets, now);
 	for (unsigned r = 0; r < NETMAP_RELAYS_MAX; r++) {
 		struct path_choice c = { .kind = PATH_RELAY, .relay = r };
 
 		if (n->relays[r].status.registered)
-			send_by(n, p, &c, m, octets, now);
+			sent |= send_by(n, p, &c, m, octets, now);
 	}
+	return sent;
 }
 
-void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
+bool peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 		       size_t octets, nsec_t now)
 {
 	struct path_choice c;
+	bool sent;
 
 	if (!p->paths) {
-		if (!endpoint_is_zero(&p->stock_at)) {
-			c = direct_choice(&p->stock_at);
-			send_by(n, p, &c, m, octets, now);
-		}
-		return;
+		c = direct_choice(&p->stock_at);
+		return !endpoint_is_zero(&p->stock_at) &&
+		       send_by(n, p, &c, m, octets, now);
 	}
-	send_on_paths(n, p, m, octets, now);
+	sent = send_on_paths(n, p, m, octets, now);
 	if (p->reply.kind == PATH_DIRECT && p->use.best.kind != PATH_DIRECT)
-		send_by(n, p, &p->reply, m, octets, now);
+		sent |= send_by(n, p, &p->reply, m, octets, now);
 	if (p->recalled && p->use.best.kind != PATH_DIRECT) {
 		c = direct_choice(&p->remembered);
-		send_by(n, p, &c, m, octets, now);
+		sent |= send_by(n, p, &c, m, octets, now);
 	}
+	return sent;
 }
 
 /* ---- the engines ---- */
@@ -313,15 +317,16 @@ static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
 		case TUNNEL_IDLE:
 			return;
 		case TUNNEL_SEND:
-			if (is_initiation(&ev))
+			if (peer_send_message(n, p, ev.message, ev.n, now) &&
+			    is_initiation(&ev))
 				p->initiated = now;
-			peer_send_message(n, p, ev.message, ev.n, now);
 			break;
 		case TUNNEL_SEND_KEEPALIVE:
 			if (p->current && !p->staged_count)
 				seal_and_send(n, p, NULL, 0, now);
 			break;
 		case TUNNEL_SESSION_ADD:
+			n->handshakes++;
 			fwd_session_add(&n->fwd, ev.session);
 			break;
 		case TUNNEL_SESSION_USE:
@@ -537,8 +542,10 @@ void peer_free(struct node *n, struct peer *p)
 		retire_sessions(n, p);
 	tunnel_free(p->tunnel);
 	pathset_free(p->paths);
-	if (p->fwd)
+	if (p->fwd) {
+		figures_keep(n, p->fwd);
 		fwd_peer_remove(&n->fwd, p->fwd);
+	}
 	free(p->allowed);
 	free(p);
 }

@@ -35,8 +35,8 @@ void peer_run(struct node *n, struct peer *p, nsec_t now);
 void peer_stage(struct node *n, struct peer *p, const uint8_t *data, size_t octets,
 		nsec_t now);
 
-/* peer_send_message() - a handshake on every live path at once */
-void peer_send_message(struct node *n, struct peer *p, const uint8_t *m, size_t octets,
+/* peer_send_message() - a handshake on every live path at once; false: there is none */
+bool peer_send_message(struct node *n, struct peer *p, const uint8_t *m, size_t octets,
 		       nsec_t now);
 
 /* peer_refresh_egress() - build the egress anew: relay channels or paths changed */

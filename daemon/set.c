@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * set.c - `adit set`: what this machine decides for itself, kept in node.json
+ * set.c - adit set KEY VALUE: settings of a running node, one row per key
  */
 #include "daemon/set.h"
 
@@ -9,92 +9,103 @@
 #include <string.h>
 
 #include "config/value.h"
+#include "coord/name.h"
 #include "daemon/network.h"
 #include "daemon/routes.h"
 
-static bool keep(struct node *n, char why[static SET_WHY])
+struct row {
+	const char *key;
+	/* apply() - check the value and put it into n->state; 0 or -EINVAL and why */
+	int (*apply)(struct node *n, const char *value,
+		     char why[static SET_WHY]);
+};
+
+static int apply_hostname(struct node *n, const char *value,
+			  char why[static SET_WHY])
 {
-	int err = state_save(&n->state);
-
-	if (err)
-		snprintf(why, SET_WHY, "node.json cannot be written (%s); make "
-			 "room and try again", strerror(-err));
-	return !err;
-}
-
-static bool read_offers(const struct node *n, const char *value, struct prefix *out,
-			unsigned *count, char why[static SET_WHY])
-{
-	char wrong[VALUE_WHY], refusal[ROUTES_WHY];
-
-	*count = 0;
-	if (!*value)
-		return true;
-	if (!value_prefixes(value, out, NETMAP_ROUTES_MAX, count, wrong)) {
-		snprintf(why, SET_WHY, "advertise-routes: %s", wrong);
-		return false;
+	if (!name_valid(value)) {
+		snprintf(why, SET_WHY, "hostname: a name is one DNS label: a-z, "
+			 "0-9 and -, 63 at most");
+		return -EINVAL;
 	}
-	for (unsigned i = 0; i < *count; i++)
-		if (routes_offer_refused(n, &out[i], refusal)) {
-			snprintf(why, SET_WHY, "%s", refusal);
-			return false;
-		}
-	return true;
+	if (n->state.enrolled) {
+		snprintf(why, SET_WHY, "hostname: the network knows this node by "
+			 "its name already; adit leave, then join under the "
+			 "new one");
+		return -EINVAL;
+	}
+	snprintf(n->state.hostname, sizeof(n->state.hostname), "%s", value);
+	return 0;
 }
 
-static bool set_offers(struct node *n, const char *value, char why[static SET_WHY])
+static int apply_offers(struct node *n, const char *value, char why[static SET_WHY])
 {
 	struct prefix offers[NETMAP_ROUTES_MAX];
-	struct state before = n->state;
-	unsigned count;
-	bool ok = read_offers(n, value, offers, &count, why);
+	char wrong[VALUE_WHY], refusal[ROUTES_WHY];
+	unsigned count = 0;
 
-	if (ok) {
-		memcpy(n->state.offers, offers, count * sizeof(*offers));
-		n->state.offer_count = count;
-		ok = keep(n, why);
-		if (!ok)
-			n->state = before;
+	if (*value && !value_prefixes(value, offers, NETMAP_ROUTES_MAX, &count,
+				      wrong)) {
+		snprintf(why, SET_WHY, "advertise-routes: %s", wrong);
+		return -EINVAL;
 	}
-	secret_wipe(&before, sizeof(before));
-	if (ok && n->coord)
-		coord_client_offer(n->coord, n->state.offers, count);
-	return ok;
+	for (unsigned i = 0; i < count; i++)
+		if (routes_offer_refused(n, &offers[i], refusal)) {
+			snprintf(why, SET_WHY, "%s", refusal);
+			return -EINVAL;
+		}
+	memcpy(n->state.offers, offers, count * sizeof(*offers));
+	n->state.offer_count = count;
+	if (n->coord)
+		coord_client_offer(n->coord, offers, count);
+	return 0;
 }
 
-static bool set_accept(struct node *n, const char *value, char why[static SET_WHY])
+static int apply_accept(struct node *n, const char *value, char why[static SET_WHY])
 {
-	bool before = n->state.accept_routes;
-
 	if (strcmp(value, "on") && strcmp(value, "off")) {
 		snprintf(why, SET_WHY, "accept-routes: '%.32s' is neither on nor "
 			 "off", value);
-		return false;
+		return -EINVAL;
 	}
 	n->state.accept_routes = !strcmp(value, "on");
-	if (!keep(n, why)) {
-		n->state.accept_routes = before;
-		return false;
-	}
 	network_apply(n, time_now());
-	return true;
+	return 0;
 }
 
-static const struct {
-	const char *name;
-	bool (*set)(struct node *n, const char *value, char why[static SET_WHY]);
-} rows[] = {
-	{ "advertise-routes", set_offers },
-	{ "accept-routes", set_accept },
+static const struct row rows[] = {
+	{ "hostname", apply_hostname },
+	{ "advertise-routes", apply_offers },
+	{ "accept-routes", apply_accept },
 };
 
-bool set_apply(struct node *n, const char *name, const char *value,
-	       char why[static SET_WHY])
+static void list_keys(const char *key, char why[static SET_WHY])
 {
-	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
-		if (!strcmp(name, rows[i].name))
-			return rows[i].set(n, value, why);
-	snprintf(why, SET_WHY, "there is no setting '%.32s'; there are "
-		 "advertise-routes and accept-routes", name);
-	return false;
+	int at = snprintf(why, SET_WHY, "no setting is called %.64s; there are:",
+			  key);
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && at < SET_WHY; i++)
+		at += snprintf(why + at, (size_t)(SET_WHY - at), " %s",
+			       rows[i].key);
+}
+
+int set_key(struct node *n, const char *key, const char *value,
+	    char why[static SET_WHY])
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int err;
+
+		if (strcmp(rows[i].key, key))
+			continue;
+		err = rows[i].apply(n, value, why);
+		if (err)
+			return err;
+		err = state_save(&n->state);
+		if (err)
+			snprintf(why, SET_WHY, "%s is in effect, but node.json "
+				 "cannot be written: %s", key, strerror(-err));
+		return err;
+	}
+	list_keys(key, why);
+	return -ENOENT;
 }

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
- * set.h - `adit set`: what this machine decides for itself, kept in node.json
+ * set.h - adit set KEY VALUE: settings of a running node, kept in its state
  *
- *   advertise-routes  PREFIX,... or "" for none
- *   accept-routes     on or off; off at first: routes of others are a local choice
+ * One row per key in set.c. What /etc/adit/aditd.conf fixes is not here.
  */
 #pragma once
 
 #include "daemon/node.h"
 
 enum {
-	SET_WHY = 512,
+	SET_WHY = 512, /* octets of a refusal */
 };
 
-/* set_apply() - check, take effect, keep; false: why is a sentence, nothing changed */
-bool set_apply(struct node *n, const char *name, const char *value,
-	       char why[static SET_WHY]);
+/**
+ * set_key() - Check a value, put it into effect, write it to node.json
+ * @key:   As typed by a user; unknown ones are refused with the list of those known
+ * @value: As typed by a user
+ * @why:   One sentence on failure
+ * Return: 0, -ENOENT: no such key, -EINVAL: the value, or an error of writing
+ */
+must_check int set_key(struct node *n, const char *key, const char *value,
+		       char why[static SET_WHY]);

@@ -58,7 +58,7 @@ for row in "0.0.0.0/0|default route" "::/0|default route" "127.0.0.0/8|loopback"
 	check "${row%|*}" says "${row#*|}" adit b set advertise-routes "${row%|*}"
 done
 check "and nothing was kept" [ "$(adit b status --json | jq '.routes.offered | length')" = 0 ]
-check "no such setting" says "there is no setting" adit b set colour blue
+check "no such setting" says "no setting is called" adit b set colour blue
 
 say "# offer, approval, acceptance"
 check "b offers" adit b set advertise-routes $SUBNET
