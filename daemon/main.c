@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/figures.h"
 #include "daemon/node.h"
@@ -242,6 +243,7 @@ static int run(struct node *n, char why[static 512])
 				       "down since the last adit down" :
 				       "in no network yet: adit join INVITE");
 	}
+	resident_trim();
 	if (sandbox_process() < 0)
 		log_warn("running without a seccomp filter of our own");
 	notify_state("READY=1");
