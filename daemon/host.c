@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/mapping.h"
 #include "daemon/notes.h"
 
 enum {
@@ -107,8 +108,10 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 	if (what & NETCONF_REPAIRED)
 		log_warn("%s: something removed our addresses or routes; made "
 			 "them again", n->device.name);
-	if (what & NETCONF_NETWORK_CHANGED)
+	if (what & NETCONF_NETWORK_CHANGED) {
 		discovery_network_changed(n, now);
+		mapping_network_changed(n, now);
+	}
 }
 
 static int start_workers(struct node *n)
