@@ -38,7 +38,7 @@ void portmap_free(struct portmap *pm)
 
 /* ---- asking ---- */
 
-static void ask_start(struct ask *a, nsec_t now)
+void portmap_ask_start(struct ask *a, nsec_t now)
 {
 	*a = (struct ask){ .on = true, .due = now };
 }
@@ -72,7 +72,7 @@ static void probe_all(struct portmap *pm, nsec_t now)
 		else
 			d->state = d->allowed ? PORTMAP_ASKING : PORTMAP_OFF;
 		if (d->allowed)
-			ask_start(&d->probe, now);
+			portmap_ask_start(&d->probe, now);
 	}
 	pm->started = now;
 	pm->again = NSEC_NEVER;
@@ -81,9 +81,9 @@ static void probe_all(struct portmap *pm, nsec_t now)
 void portmap_request_start(struct portmap *pm, int by, nsec_t now)
 {
 	pm->using = by;
-	ask_start(&pm->request, now);
+	portmap_ask_start(&pm->request, now);
 	if (by == PORTMAP_NATPMP) /* its mappings come without the address */
-		ask_start(&pm->d[by].probe, now);
+		portmap_ask_start(&pm->d[by].probe, now);
 }
 
 static void forget(struct portmap *pm)

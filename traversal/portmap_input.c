@@ -81,13 +81,14 @@ static void remake(struct portmap *pm, int by, nsec_t now)
 static bool epoch_went_back(struct dialect *d, uint32_t epoch_s, bool both, nsec_t now)
 {
 	uint64_t mine = nsec_since(d->epoch_at, now) / SEC(1);
-	uint64_t before = d->epoch_s, theirs = epoch_s - before;
+	uint64_t before = d->epoch_s;
+	uint64_t theirs = epoch_s > before ? epoch_s - before : 0;
 	bool back;
 
 	if (!d->epoch_known)
 		back = false;
-	else if (epoch_s < before)
-		back = both ? epoch_s + 1 < before : true;
+	else if (epoch_s < before && (!both || before - epoch_s > 1))
+		back = true;
 	else if (theirs + EPOCH_SLACK_S < mine - mine / (both ? 16 : 8))
 		back = true;
 	else
@@ -96,6 +97,18 @@ static bool epoch_went_back(struct dialect *d, uint32_t epoch_s, bool both, nsec
 	d->epoch_s = epoch_s;
 	d->epoch_at = now;
 	return back;
+}
+
+/* announced() - the router speaks up unasked: perhaps it has just started. Whoever holds
+ * our mapping is to say so itself; UPnP has no epoch and is asked again */
+static void announced(struct portmap *pm, int by, nsec_t now)
+{
+	if (!pm->held || pm->using == by || pm->d[by].probe.on)
+		return;
+	if (pm->using == PORTMAP_UPNP)
+		remake(pm, PORTMAP_UPNP, now);
+	else if (!pm->d[pm->using].probe.on)
+		portmap_ask_start(&pm->d[pm->using].probe, now);
 }
 
 static void answered(struct portmap *pm, int by)
@@ -137,6 +150,7 @@ static enum drop take_pcp(struct portmap *pm, const uint8_t *m, size_t n, nsec_t
 		return take_pcp_map(pm, &r, now);
 	if (r.result != PCP_SUCCESS)
 		return DROP_NONE;
+	announced(pm, PORTMAP_PCP, now);
 	answered(pm, PORTMAP_PCP);
 	if (epoch_went_back(&pm->d[PORTMAP_PCP], r.epoch_s, true, now))
 		remake(pm, PORTMAP_PCP, now);
@@ -149,6 +163,7 @@ static void take_address(struct portmap *pm, const struct ipaddr *ip, nsec_t now
 	struct endpoint e = { .ip = *ip, .port = pm->external.port };
 
 	pm->natpmp_address = *ip;
+	announced(pm, PORTMAP_NATPMP, now);
 	answered(pm, PORTMAP_NATPMP);
 	if (pm->held && pm->using == PORTMAP_NATPMP && !pm->request.on &&
 	    !ipaddr_eq(ip, &pm->external.ip))

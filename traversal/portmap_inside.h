@@ -56,6 +56,7 @@ struct portmap {
 	struct portmap_report told;
 };
 
+void portmap_ask_start(struct ask *a, nsec_t now);
 /* portmap_request_start() - ask this dialect for the mapping, or for its renewal */
 void portmap_request_start(struct portmap *pm, int by, nsec_t now);
 /* portmap_give_back() - the mapping in hand, whatever it is */
