@@ -15,6 +15,10 @@
 
 #include "base/file.h"
 
+enum {
+	PATIENCE = 50, /* looks at a socket that answers, 20 ms apart */
+};
+
 static int make_folder(const char *socket_path)
 {
 	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
@@ -28,13 +32,24 @@ static int make_folder(const char *socket_path)
 	return file_make_dir(dir, 0755);
 }
 
-static bool answers(const struct sockaddr_un *a)
+static bool answers_now(const struct sockaddr_un *a)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool yes = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
 
 	close(fd);
 	return yes;
+}
+
+/* answers() - one that was just killed may hold its socket for a moment yet */
+static bool answers(const struct sockaddr_un *a)
+{
+	for (unsigned i = 0; i < PATIENCE; i++) {
+		if (!answers_now(a))
+			return false;
+		usleep(20 * 1000);
+	}
+	return true;
 }
 
 int ctllisten_open(const char *path, char why[static 512])

@@ -16,6 +16,11 @@
 #include "daemon/host.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "relay/token.h"
+
+enum {
+	CLOCK_WORTH = 120, /* seconds of difference worth a word */
+};
 
 /* ---- the netmap's peers ---- */
 
@@ -292,8 +297,25 @@ static void on_netmap(void *owner)
 	ctl_join_done(n);
 }
 
+/* learn_clock() - a token is fresh when it comes: its expiry tells the server's time, by
+ * which all nodes count hint epochs, whatever their own clocks say */
+static void learn_clock(struct node *n, uint64_t expiry_s)
+{
+	int64_t ours = (int64_t)(time_wall() / SEC(1));
+	int64_t off = (int64_t)expiry_s - TOKEN_LIFETIME_S - ours;
+
+	if (!expiry_s || expiry_s > UINT32_MAX)
+		return; /* not a token, or of no century of ours */
+	if (off > CLOCK_WORTH || off < -CLOCK_WORTH)
+		log_warn("our clock and the server's are %lld s apart; set it",
+			 (long long)off);
+	n->clock_offset_s = off;
+	discovery_run(n, time_now());
+}
+
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
+	learn_clock(owner, token_expiry(token, octets));
 	relays_set_token(owner, token, octets, time_now());
 }
 

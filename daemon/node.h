@@ -67,7 +67,8 @@ struct peer {
 	bool active; /* in the list of active peers */
 	struct path_choice reply; /* where a handshake being answered came from */
 	nsec_t traffic_told; /* last pathset_traffic() */
-	nsec_t hurried; /* last peer_hurry() that began a handshake */
+	nsec_t initiated; /* our last initiation left; 0: never */
+	unsigned hurries; /* initiations by the tick since the last success */
 	nsec_t idle_since; /* active: last traffic */
 	uint64_t last_rx_packets, last_tx_packets; /* at the last tick */
 	uint32_t generation; /* of its candidates that we know */

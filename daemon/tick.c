@@ -58,6 +58,17 @@ static void recall(struct node *n, struct peer *p, nsec_t now)
 	peer_hurry(n, p, now);
 }
 
+/* retry() - traffic waits and the handshake got lost: again after 0.25, 0.5, 1 and 2 s
+ * rather than WireGuard's 5, at which its own retry goes on */
+static void retry(struct peer *p, nsec_t now)
+{
+	if (p->current || p->hurries > 3 || p->use.best.kind == PATH_NONE ||
+	    nsec_since(p->initiated, now) < MSEC(250) << p->hurries)
+		return;
+	p->hurries++;
+	tunnel_rehandshake(p->tunnel, true, now);
+}
+
 static void look_at(struct node *n, struct peer *p, nsec_t now)
 {
 	struct fwd_peer *f = p->fwd;
@@ -73,6 +84,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);
 	if (moved && nsec_since(p->traffic_told, now) >= SEC(1)) {
