@@ -152,32 +152,42 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 	run(container_of(t, struct family, timer), now);
 }
 
-static void receive(struct family *f, struct udp *u, nsec_t now)
+/* receive() - how many of the datagrams were the router's */
+static unsigned receive(struct family *f, struct udp *u, nsec_t now)
 {
 	uint8_t m[PCP_MAX + 1];
 	struct udp_in in = { .data = m, .room = sizeof(m) };
+	unsigned good = 0;
 
 	for (int i = 0; i < UDP_BATCH_MAX && udp_recv(u, &in, 1) > 0; i++) {
 		enum drop d = portmap_input(f->pm, m, in.n, &in.from, now);
 
-		if (d != DROP_NONE)
+		if (d == DROP_NONE)
+			good++;
+		else
 			drop_count(&f->all->node->drops, d);
 	}
 	run(f, now);
+	return good;
 }
 
 static void on_router(struct loop_watch *w, nsec_t now)
 {
 	struct family *f = container_of(w, struct family, router_watch);
 
-	receive(f, &f->router, now);
+	(void)receive(f, &f->router, now);
 }
 
 static void on_heard(struct loop_watch *w, nsec_t now)
 {
 	struct family *f = container_of(w, struct family, heard_watch);
 
-	receive(f, &f->heard, now);
+	struct family *v6 = &f->all->f[1];
+
+	if (!receive(f, &f->heard, now) || v6 == f)
+		return;
+	portmap_doubt(v6->pm, now); /* the same box, as a rule */
+	run(v6, now);
 }
 
 /* ---- where we are ---- */

@@ -113,6 +113,10 @@ nsec_t portmap_next_expiry(const struct portmap *pm);
  * DROP_NONE, DROP_PORTMAP_MALFORMED, DROP_PORTMAP_UNEXPECTED */
 must_check enum drop portmap_input(struct portmap *pm, const uint8_t *m, size_t n,
 				   const struct endpoint *from, nsec_t now);
+/* portmap_doubt() - the router may have started anew: PCP and NAT-PMP are asked for the
+ * epoch, UPnP has none and is asked for the mapping */
+void portmap_doubt(struct portmap *pm, nsec_t now);
+
 /* portmap_stun_input() - a STUN message at the mapped socket; see portcheck_input() */
 must_check enum drop portmap_stun_input(struct portmap *pm, const uint8_t *m, size_t n,
 					const struct endpoint *from, nsec_t now);

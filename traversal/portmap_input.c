@@ -99,16 +99,21 @@ static bool epoch_went_back(struct dialect *d, uint32_t epoch_s, bool both, nsec
 	return back;
 }
 
-/* announced() - the router speaks up unasked: perhaps it has just started. Whoever holds
- * our mapping is to say so itself; UPnP has no epoch and is asked again */
-static void announced(struct portmap *pm, int by, nsec_t now)
+void portmap_doubt(struct portmap *pm, nsec_t now)
 {
-	if (!pm->held || pm->using == by || pm->d[by].probe.on)
+	if (!pm->held)
 		return;
 	if (pm->using == PORTMAP_UPNP)
 		remake(pm, PORTMAP_UPNP, now);
 	else if (!pm->d[pm->using].probe.on)
 		portmap_ask_start(&pm->d[pm->using].probe, now);
+}
+
+/* announced() - the router speaks up unasked, and not by what holds our mapping */
+static void announced(struct portmap *pm, int by, nsec_t now)
+{
+	if (pm->using != by && !pm->d[by].probe.on)
+		portmap_doubt(pm, now);
 }
 
 static void answered(struct portmap *pm, int by)

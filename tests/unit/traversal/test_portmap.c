@@ -374,6 +374,8 @@ static void test_liars(void **state)
 		r.upnp = by == PORTMAP_UPNP;
 		r.forwards = true;
 		begin(&w, &r);
+		if (r.external && r.external != 0x08080808)
+			w.seen = r.external; /* not even if a server agrees */
 		for (int k = 0; k < 100; k++) {
 			pass(&w, MSEC(100));
 			assert_false(report(&w).proved);
