@@ -11,6 +11,7 @@
  *   mapping    our main ports kept open at the routers
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
+ *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -147,6 +148,15 @@ struct node {
 	struct coord_client *coord;
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */
+
+	struct loop_timer watchdog; /* watchdog.h */
+
+	/* figures */
+	struct scrape *scrape; /* NULL: not asked for */
+	uint64_t handshakes; /* that made a session */
+	struct {
+		uint64_t rx_octets, tx_octets, rx_packets, tx_packets;
+	} gone; /* of peers that were removed */
 
 	/* ctl */
 	struct ctl *ctl;
