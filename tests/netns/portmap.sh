@@ -122,8 +122,16 @@ stop_a() {
 	stop r1 igd
 }
 # The lab has no IPv6 beyond the router, so the pinhole is looked up there, and not proved.
-has_pinhole() { ns r1 nft list chain inet miniupnpd miniupnpd | grep -q 2001:db8:1::2; }
+has_pinhole() { ns r1 nft list chain inet miniupnpd miniupnpd | grep -qi -e 2001:db8:1::2 -e 20010db80001; }
 has_no_pinhole() { ! has_pinhole; }
+# child_is TEXT... - lines of /proc/PID/status of a child that waits for a deaf gateway
+child_status() {
+	spawn a child "${ADITD%/*}/adit-portmap" find 10.0.0.9 10.0.0.2 24100 24100 7200
+	sleep 0.3
+	cat "/proc/$(pid_of a child)/status" >"$LAB/a/child.status"
+	stop a child
+}
+child_is() { grep -qE "$1" "$LAB/a/child.status"; }
 came_back() { router_maps && is_advertised; }
 
 lab_need miniupnpd
@@ -162,6 +170,11 @@ stop_a natpmp
 one_protocol upnp
 check "UPnP was spoken by a child without privileges" grep -q "adit-portmap map: mapped" "$LAB/a/aditd.log"
 stop_a upnp
+child_status
+check "the UPnP child is nobody" child_is "^Uid:	65534	65534	65534	65534"
+check "it has no group" child_is "^Groups:	 *$"
+check "it has no capability" child_is "^CapEff:	0*$"
+check "it can gain none" child_is "^NoNewPrivs:	1"
 
 say "--- a router that lies about its address"
 for what in pcp natpmp upnp; do
