@@ -510,6 +510,11 @@ uint16_t server_port(const struct server *s)
 	return stream_server_port(s->streams);
 }
 
+struct stream_server *server_streams(struct server *s)
+{
+	return s->streams;
+}
+
 void server_stats(const struct server *s, struct server_stats *out)
 {
 	*out = s->stats;

@@ -26,6 +26,7 @@ enum {
 };
 
 struct server;
+struct stream_server;
 
 struct server_params {
 	struct loop *loop;
@@ -47,6 +48,8 @@ struct server_params {
 struct server *server_new(const struct server_params *p, char why[static 256]);
 void server_free(struct server *s); /* takes NULL */
 uint16_t server_port(const struct server *s);
+/* server_streams() - to serve other request paths on the same port */
+struct stream_server *server_streams(struct server *s);
 
 /* What an administrator asks; NULL or a sentence. */
 const char *server_remove(struct server *s, const char *node);

@@ -14,6 +14,7 @@
 #include "daemon/discovery.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/streams.h"
 
 enum {
 	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded */
@@ -158,7 +159,9 @@ static void take_datagram(struct node *n, struct note *note, nsec_t now)
 	struct pathset_source src = { .socket = note->port,
 				      .from = note->from };
 
-	if (relay_is(note->data, note->n))
+	if (note->port >= WORKER_STREAM_PORT && !relay_is(note->data, note->n))
+		drop_count(&n->drops, DROP_UNKNOWN_TYPE);
+	else if (relay_is(note->data, note->n))
 		relays_input(n, note->data, note->n, note->port, &note->from,
 			     now);
 	else
@@ -206,6 +209,16 @@ static void take_note(struct node *n, struct note *note, nsec_t now)
 		take_heard(n, p, note, now);
 }
 
+static void take_ring(struct node *n, struct ring *r, nsec_t now)
+{
+	struct note *note;
+
+	while (n->up && (note = ring_peek(r))) {
+		take_note(n, note, now);
+		ring_release(r);
+	}
+}
+
 void notes_ready(struct node *n, nsec_t now)
 {
 	uint64_t count;
@@ -213,13 +226,9 @@ void notes_ready(struct node *n, nsec_t now)
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
 	n->handshakes_this_turn = 0;
-	for (unsigned i = 0; n->up && i < n->worker_count; i++) {
-		struct note *note;
-
-		while ((note = ring_peek(&n->rings[i]))) {
-			take_note(n, note, now);
-			ring_release(&n->rings[i]);
-		}
-	}
+	streams_collect(n);
+	for (unsigned i = 0; n->up && i < n->worker_count; i++)
+		take_ring(n, &n->rings[i], now);
+	take_ring(n, &n->stream_notes, now);
 	node_schedule(n);
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/parcel.h"
 #include "tun/ip.h"
 
 enum {
@@ -245,8 +246,13 @@ static bool can_join(const struct run *a, const struct run *b,
 static void send_trains(struct worker *w, unsigned port,
 			const struct udp_out *trains, unsigned count)
 {
-	struct udp *u = worker_udp(w, port);
+	struct udp *u;
 
+	if (port >= WORKER_STREAM_PORT) {
+		parcel_send(w, port - WORKER_STREAM_PORT, trains, count);
+		return;
+	}
+	u = worker_udp(w, port);
 	while (count) {
 		unsigned sent;
 		int err = udp_send(u, trains, count, &sent);

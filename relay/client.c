@@ -7,7 +7,8 @@
  * moving to another address interrupts nothing. Pings: four a second while data
  * moves, one in 12 s otherwise (a NAT keeps its mapping); once one is late they come
  * each 200 ms, and after 800 ms without any answer the relay is dead.
- * Layout: relay/frame.h. Channels: relay/peers.h.
+ * Three places lead to the relay: two UDP endpoints and the stream. An attempt asks
+ * some of them; bits say which. Layout: relay/frame.h. Channels: relay/peers.h.
  */
 #include "relay/client.h"
 
@@ -23,6 +24,10 @@ enum {
 	PINGS = 8, /* in flight, remembered */
 	DEAD_PINGS = 3, /* unanswered at least */
 	REGISTER_TRIES = 5,
+	STREAM = 2, /* place behind the two UDP endpoints */
+	PLACES = 3,
+	UDP_BITS = 3,
+	STREAM_BIT = 1 << STREAM,
 };
 
 #define TRY_FIRST     MSEC(100)
@@ -35,6 +40,13 @@ enum {
 #define PING_LATE     MSEC(200)
 #define DEAD_TIME     MSEC(800)
 #define HINT_GAP      MSEC(100) /* between pings that mere hints cause */
+#define STREAM_AFTER  MSEC(300) /* of UDP without an answer */
+#define STREAM_LINGER SEC(10) /* after UDP has taken over again */
+#define UDP_FIRST     SEC(1) /* on the stream: until UDP is tried again */
+#define UDP_LAST      SEC(15)
+#define UDP_TRIAL     MSEC(1500) /* so long it is tried */
+#define UDP_STEADY    SEC(60) /* it has lasted: its next loss is a new one */
+#define DEAD_STREAM   SEC(3) /* pings wait behind data there */
 
 enum attempt_phase {
 	ATTEMPT_NONE,
@@ -46,9 +58,11 @@ struct attempt {
 	enum attempt_phase phase;
 	uint8_t txid[FRAME_TXID];
 	unsigned tries;
-	unsigned due; /* bit per endpoint: a frame waits to be sent */
+	unsigned places; /* bit per place: to be asked */
+	unsigned due; /* bit per place: a frame waits to be sent */
 	nsec_t next; /* when the next try is made */
-	unsigned at; /* endpoint that gave the cookie */
+	nsec_t until; /* given up then; NSEC_NEVER: goes on */
+	unsigned at; /* place that gave the cookie */
 	be64 issued;
 	uint8_t cookie[FRAME_COOKIE];
 };
@@ -67,6 +81,11 @@ struct relay_client {
 	uint8_t token[RELAY_TOKEN_MAX];
 	size_t token_n;
 	bool can[2]; /* IPv4, IPv6 */
+	bool stream_open, stream_wish; /* the wish as it was last told */
+	nsec_t lonely; /* without UDP since; NSEC_NEVER: UDP carries us */
+	nsec_t udp_next, udp_wait; /* on the stream: when UDP is tried again */
+	nsec_t udp_since; /* registered over UDP since */
+	nsec_t linger; /* UDP carries us: the stream is kept until then */
 	struct attempt attempt;
 	nsec_t denied_wait; /* before the next attempt; 0: not denied */
 	bool registered, leaving, left;
@@ -100,6 +119,7 @@ struct relay_client *relay_client_new(const struct relay_client_params *p)
 	c->p = *p;
 	c->random.state = p->seed;
 	c->can[0] = c->can[1] = true;
+	c->lonely = c->udp_next = NSEC_NEVER;
 	c->usable = proof_pair(p->self_private, &p->relay, &p->self, &p->relay,
 			       &c->pair);
 	random_octets(c, c->instance);
@@ -119,26 +139,55 @@ static bool reachable(const struct relay_client *c, unsigned i)
 {
 	const struct endpoint *e = &c->p.at[i];
 
+	if (i == STREAM)
+		return c->stream_open;
 	return !endpoint_is_zero(e) && c->can[ipaddr_is_v4(&e->ip) ? 0 : 1];
 }
 
 static unsigned reachable_bits(const struct relay_client *c)
 {
-	return (reachable(c, 0) ? 1u : 0u) | (reachable(c, 1) ? 2u : 0u);
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < PLACES; i++)
+		bits |= reachable(c, i) ? 1u << i : 0;
+	return bits;
+}
+
+/* ask() - begin an attempt by some places, from when until then */
+static void ask(struct relay_client *c, unsigned places, nsec_t when, nsec_t until)
+{
+	if (!c->token_n || !c->usable || c->leaving)
+		return;
+	c->attempt = (struct attempt){ .phase = ATTEMPT_HELLO, .next = when,
+				       .places = places, .until = until };
+	random_octets(c, c->attempt.txid);
 }
 
 static void begin_attempt(struct relay_client *c, nsec_t when)
 {
-	if (!c->token_n || !c->usable || c->leaving)
-		return;
-	c->attempt = (struct attempt){ .phase = ATTEMPT_HELLO, .next = when };
-	random_octets(c, c->attempt.txid);
+	ask(c, UDP_BITS | STREAM_BIT, when, NSEC_NEVER);
+}
+
+static bool on_stream(const struct relay_client *c)
+{
+	return c->registered && c->at == STREAM;
+}
+
+/* be_lonely() - no answer over UDP: the time runs until a stream is wanted */
+static void be_lonely(struct relay_client *c, nsec_t now)
+{
+	if (c->lonely == NSEC_NEVER)
+		c->lonely = now;
 }
 
 static void lose(struct relay_client *c, nsec_t now)
 {
 	if (!c->registered)
 		return;
+	if (c->at != STREAM)
+		be_lonely(c, c->unanswered ? c->unanswered_since : now);
+	if (c->at != STREAM && nsec_since(c->udp_since, now) > UDP_STEADY)
+		c->udp_wait = 0;
 	c->registered = false;
 	c->since = now;
 	c->rtt = 0;
@@ -156,6 +205,8 @@ void relay_client_set_token(struct relay_client *c, const uint8_t *token, size_t
 	c->denied_wait = 0;
 	if (!c->since)
 		c->since = now;
+	if (!c->registered)
+		be_lonely(c, now);
 	begin_attempt(c, now);
 }
 
@@ -174,10 +225,70 @@ void relay_client_set_families(struct relay_client *c, bool v4, bool v6, nsec_t 
 
 void relay_client_network_changed(struct relay_client *c, nsec_t now)
 {
+	c->udp_wait = 0;
+	if (on_stream(c))
+		c->udp_next = now;
 	if (c->registered)
 		c->next_ping = now;
 	else
 		begin_attempt(c, now);
+}
+
+static void stream_closed(struct relay_client *c, nsec_t now)
+{
+	struct attempt *a = &c->attempt;
+	bool lost = on_stream(c);
+
+	if (lost)
+		lose(c, now);
+	if (lost || a->places == STREAM_BIT ||
+	    (a->phase == ATTEMPT_REGISTER && a->at == STREAM)) {
+		a->phase = ATTEMPT_NONE;
+		if (!c->registered)
+			begin_attempt(c, now);
+	}
+}
+
+void relay_client_set_stream(struct relay_client *c, bool open, nsec_t now)
+{
+	if (open == c->stream_open)
+		return;
+	c->stream_open = open;
+	c->linger = nsec_add(now, STREAM_LINGER);
+	if (!open)
+		stream_closed(c, now);
+	else if (!c->registered && c->attempt.phase != ATTEMPT_REGISTER)
+		begin_attempt(c, now);
+	else if (c->registered && c->unanswered > 1) /* UDP falters */
+		ask(c, STREAM_BIT, now, NSEC_NEVER);
+}
+
+/* stream_due() - when a stream is to be wanted; NSEC_NEVER: not */
+static nsec_t stream_due(const struct relay_client *c)
+{
+	nsec_t due = c->lonely;
+
+	if (c->registered && c->at != STREAM && c->unanswered > 1)
+		due = nsec_min(due, c->unanswered_since + c->rtt);
+	return due == NSEC_NEVER ? due : nsec_add(due, STREAM_AFTER);
+}
+
+bool relay_client_wants_stream(struct relay_client *c, nsec_t now)
+{
+	bool may = c->token_n && c->usable && !c->leaving;
+
+	c->stream_wish = may && (on_stream(c) || now >= stream_due(c) ||
+				 (c->stream_open && now < c->linger));
+	return c->stream_wish;
+}
+
+/* next_wish() - when that answer may change by time alone */
+static nsec_t next_wish(const struct relay_client *c)
+{
+	if (!c->stream_wish)
+		return stream_due(c);
+	return c->stream_open && !on_stream(c) && stream_due(c) == NSEC_NEVER ?
+		       c->linger : NSEC_NEVER;
 }
 
 void relay_client_leave(struct relay_client *c, nsec_t now)
@@ -205,7 +316,8 @@ static bool is_active(const struct relay_client *c, nsec_t now)
 static bool emit(struct relay_client *c, struct relay_client_send *out,
 		 unsigned at, const void *m, size_t n)
 {
-	out->to = c->p.at[at];
+	out->stream = at == STREAM;
+	out->to = at == STREAM ? (struct endpoint){ 0 } : c->p.at[at];
 	memcpy(out->message, m, n);
 	out->n = n;
 	return true;
@@ -241,11 +353,11 @@ static void next_try(struct relay_client *c, nsec_t now)
 	a->tries++;
 	a->next = now + jitter(c, nsec_min(wait, TRY_LAST));
 	if (a->phase == ATTEMPT_HELLO) {
-		a->due = reachable_bits(c);
+		a->due = reachable_bits(c) & a->places;
 	} else if (a->tries <= REGISTER_TRIES) {
 		a->due = 1u << a->at;
 	} else { /* the cookie may be too old: from the start */
-		begin_attempt(c, now);
+		ask(c, a->places, now, a->until);
 	}
 }
 
@@ -280,16 +392,28 @@ static bool emit_register(struct relay_client *c, struct relay_client_send *out,
 	return true;
 }
 
+/* try_udp() - the stream carries us: is UDP back? */
+static void try_udp(struct relay_client *c, nsec_t now)
+{
+	c->udp_wait = nsec_min(2 * c->udp_wait + UDP_FIRST, UDP_LAST);
+	c->udp_next = now + UDP_TRIAL + jitter(c, c->udp_wait);
+	ask(c, UDP_BITS, now, now + UDP_TRIAL);
+}
+
 static bool poll_attempt(struct relay_client *c, struct relay_client_send *out,
 			 nsec_t now)
 {
 	struct attempt *a = &c->attempt;
 
+	if (on_stream(c) && a->phase == ATTEMPT_NONE && c->udp_next <= now)
+		try_udp(c, now);
+	if (a->phase != ATTEMPT_NONE && a->until <= now)
+		a->phase = ATTEMPT_NONE;
 	if (a->phase == ATTEMPT_NONE)
 		return false;
 	if (!a->due && a->next <= now)
 		next_try(c, now);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < PLACES; i++) {
 		if (!(a->due & 1u << i))
 			continue;
 		a->due &= ~(1u << i);
@@ -341,7 +465,8 @@ static nsec_t dead_at(const struct relay_client *c)
 {
 	if (c->unanswered < DEAD_PINGS)
 		return NSEC_NEVER;
-	return c->unanswered_since + nsec_max(DEAD_TIME, 4 * c->rtt);
+	return c->unanswered_since +
+	       nsec_max(c->at == STREAM ? DEAD_STREAM : DEAD_TIME, 4 * c->rtt);
 }
 
 static bool poll_ping(struct relay_client *c, struct relay_client_send *out,
@@ -351,7 +476,9 @@ static bool poll_ping(struct relay_client *c, struct relay_client_send *out,
 		return false;
 	if (now >= dead_at(c)) {
 		lose(c, now);
-		begin_attempt(c, now);
+		if (c->attempt.phase == ATTEMPT_NONE ||
+		    c->attempt.places != STREAM_BIT)
+			begin_attempt(c, now);
 		return poll_attempt(c, out, now);
 	}
 	return c->next_ping <= now && emit_ping(c, out, now);
@@ -370,7 +497,11 @@ nsec_t relay_client_next_expiry(const struct relay_client *c)
 	if (c->leaving)
 		return c->left ? NSEC_NEVER : 0;
 	if (c->attempt.phase != ATTEMPT_NONE)
-		next = c->attempt.due ? 0 : c->attempt.next;
+		next = c->attempt.due ? 0 : nsec_min(c->attempt.next,
+						     c->attempt.until);
+	else if (on_stream(c))
+		next = c->udp_next;
+	next = nsec_min(next, next_wish(c));
 	if (!c->registered)
 		return next;
 	next = nsec_min(next, nsec_min(c->next_ping, dead_at(c)));
@@ -494,7 +625,15 @@ static void settle(struct relay_client *c, const struct frame_welcome *f,
 	memset(c->pings, 0, sizeof(c->pings));
 	c->next_ping = now; /* the first round-trip time */
 	c->changes++;
+	if (at == STREAM) {
+		be_lonely(c, now);
+		c->udp_next = now + nsec_max(c->udp_wait, UDP_FIRST);
+		return;
+	}
 	observe(c, &f->observed);
+	c->lonely = NSEC_NEVER;
+	c->udp_since = now;
+	c->linger = nsec_add(now, STREAM_LINGER);
 }
 
 static enum drop input_welcome(struct relay_client *c, const uint8_t *m, size_t n,
@@ -553,7 +692,8 @@ static enum drop input_pong(struct relay_client *c, const uint8_t *m, size_t n,
 	c->next_ping = now + (is_active(c, now) ?
 				      PING_ACTIVE :
 				      PING_IDLE - jitter(c, SEC(1)));
-	observe(c, &f->observed);
+	if (c->at != STREAM) /* what TCP's address is tells nothing about UDP */
+		observe(c, &f->observed);
 	return DROP_NONE;
 }
 
@@ -605,7 +745,9 @@ enum drop relay_client_input(struct relay_client *c, const uint8_t *m, size_t n,
 {
 	if (!frame_is(m, n))
 		return DROP_TOO_SHORT;
-	for (unsigned i = 0; i < 2; i++)
+	if (!from)
+		return input_frame(c, m, n, STREAM, now);
+	for (unsigned i = 0; i < STREAM; i++)
 		if (!endpoint_is_zero(from) && endpoint_eq(from, &c->p.at[i]))
 			return input_frame(c, m, n, i, now);
 	return DROP_RELAY_CRYPTO;
@@ -622,7 +764,7 @@ size_t relay_client_header(struct relay_client *c, const struct key_public *peer
 		return 0;
 	relay_client_traffic(c, now);
 	channel = peers_want(&c->peers, peer, now);
-	*to = c->p.at[c->at];
+	*to = on_stream(c) ? (struct endpoint){ 0 } : c->p.at[c->at];
 	if (channel)
 		h = frame_header_of(FRAME_DATA, channel);
 	memcpy(out, &h, sizeof(h));
@@ -659,7 +801,9 @@ uint64_t relay_client_status(const struct relay_client *c,
 		.rtt = c->rtt,
 		.since = c->since,
 		.observed = { c->observed[0], c->observed[1] },
-		.at = c->p.at[c->registered ? c->at : 0],
+		.stream = on_stream(c),
 	};
+	if (!on_stream(c))
+		out->at = c->p.at[c->registered ? c->at : 0];
 	return c->changes;
 }
