@@ -140,6 +140,11 @@ static void on_stop(struct loop_signal *s, nsec_t now)
 	loop_stop(&node.loop);
 }
 
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
 static int prepare(struct node *n, char why[static 512])
 {
 	int err;
@@ -157,6 +162,10 @@ static int prepare(struct node *n, char why[static 512])
 							 n->state.tunnel;
 	key_public_of(&n->identity.private_key, &n->identity.public_key);
 	n->key_seed = rand_u64();
+	if (n->conf.have_proxy)
+		n->proxy = n->conf.proxy;
+	else
+		proxy_from_environment(environment, &n->proxy);
 	netmap_init(&n->netmap);
 	if (loop_init(&n->loop) < 0 || fwd_init(&n->fwd) < 0) {
 		snprintf(why, 512, "out of memory");
@@ -204,6 +213,7 @@ static void finish(struct node *n)
 	free(n->peers);
 	netmap_done(&n->netmap);
 	loop_done(&n->loop);
+	secret_wipe(&n->proxy, sizeof(n->proxy));
 	secret_wipe(&n->identity, sizeof(n->identity));
 	state_done(&n->state);
 	node_conf_done(&n->conf);

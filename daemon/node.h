@@ -157,6 +157,7 @@ struct node {
 	struct netmap netmap;
 	struct coord_client *coord;
 	bool coord_connected;
+	char coord_why[256]; /* it is not connected; "": it is */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
 	/* ctl */

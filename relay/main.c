@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,14 +11,20 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/loop.h"
+#include "base/notify.h"
+#include "base/stream.h"
 #include "crypto/key.h"
 #include "relay/service.h"
+#include "relay/tlsservice.h"
 #include "traversal/stun.h"
 
 enum {
 	EXIT_USAGE = 2,
 	CONFIG_MAX = 65536,
 	PATH_TEXT = 1024,
+	LISTENS = 4,
+	CONNECTIONS_MAX = 16384,
 };
 
 static const char usage[] =
@@ -28,14 +33,16 @@ static const char usage[] =
 	"                  [--log-level error|warn|info|debug] [--version]\n"
 	"\n"
 	"Carries tunnels between nodes that the coordination server admits, and\n"
-	"answers STUN, on UDP port N (3478) and N + 1. KEY is the coordination\n"
-	"server's signing key. The configuration file has the same names without\n"
+	"answers STUN, on UDP port N (3478) and N + 1; where UDP is blocked, over\n"
+	"TLS on TCP port PORT (443). KEY is the coordination server's signing key,\n"
+	"which adit-coord relay list prints. The configuration file has the same names without\n"
 	"dashes, one a line: udp-port = 3478\n";
 
 struct settings {
 	struct relay_service_params service;
 	char state[PATH_TEXT];
-	bool have_coord_key, have_port;
+	bool have_coord_key;
+	uint16_t tls_port;
 	enum log_level level;
 };
 
@@ -76,10 +83,8 @@ static bool add_listen(struct settings *s, const char *text)
 		return false;
 	if (!ipaddr_parse(text, &e.ip) && !endpoint_parse(text, &e))
 		return false;
-	if (e.port == UINT16_MAX)
-		return false;
-	if (e.port && !s->have_port)
-		p->port = e.port;
+	if (e.port)
+		s->tls_port = e.port;
 	p->addresses[p->address_count++] = e.ip;
 	return true;
 }
@@ -98,7 +103,6 @@ static int set(struct settings *s, const struct where *w, const char *name,
 	} else if (!strcmp(name, "udp-port")) {
 		if (!parse_port(value, &s->service.port))
 			return complain(w, name, value, "give a port, 1..65534");
-		s->have_port = true;
 	} else if (!strcmp(name, "coord-key")) {
 		if (!sign_public_parse(value, &s->service.coord))
 			return complain(w, name, value, "give the 44 characters "
@@ -277,39 +281,134 @@ static void report(struct relay_service *r)
 				 drop_text((enum drop)i));
 }
 
+/* What runs. */
+struct site {
+	struct loop loop;
+	struct loop_signal terminate, interrupt, usr1;
+	struct relay_service *relay;
+	struct tlsservice *tls;
+	struct stream_server *streams[LISTENS];
+	unsigned stream_count;
+};
+
+static struct site site; /* one per process */
+
+static void on_stop(struct loop_signal *s, nsec_t now)
+{
+	(void)now;
+	loop_stop(s->loop);
+}
+
+static void on_report(struct loop_signal *s, nsec_t now)
+{
+	(void)s;
+	(void)now;
+	report(site.relay);
+}
+
+/* listen_tls() - on one address; all zero: any */
+static bool listen_tls(const struct settings *s, const struct ipaddr *ip,
+		       char why[static 256])
+{
+	char cert[PATH_TEXT + 16], key[PATH_TEXT + 16];
+	struct stream_server_params p = {
+		.loop = &site.loop,
+		.listen = { .ip = *ip, .port = s->tls_port },
+		.cert_path = cert, .key_path = key,
+		.connections_max = CONNECTIONS_MAX,
+		.handshake_timeout = SEC(10),
+		.path = "", /* of no request: only RELAY_PATH is served */
+	};
+	struct stream_server *v;
+
+	snprintf(cert, sizeof(cert), "%s/cert.pem", s->state);
+	snprintf(key, sizeof(key), "%s/key.pem", s->state);
+	v = stream_server_new(&p, why);
+	if (!v)
+		return false;
+	site.streams[site.stream_count++] = v;
+	return tlsservice_serve(site.tls, v);
+}
+
+/* listen_anywhere() - both families on one socket; without IPv6, on IPv4 */
+static bool listen_anywhere(const struct settings *s, char why[static 256])
+{
+	struct ipaddr v6 = ipaddr_from_v6((const uint8_t[16]){ 0 });
+	struct ipaddr v4 = ipaddr_v4(0);
+
+	return listen_tls(s, &v6, why) || listen_tls(s, &v4, why);
+}
+
+static bool start_tls(const struct settings *s, char why[static 256])
+{
+	bool ok = true;
+
+	snprintf(why, 256, "out of memory");
+	site.tls = tlsservice_new(&site.loop, site.relay);
+	if (!site.tls)
+		return false;
+	if (!s->service.address_count)
+		return listen_anywhere(s, why);
+	for (unsigned i = 0; ok && i < s->service.address_count; i++)
+		ok = listen_tls(s, &s->service.addresses[i], why);
+	return ok;
+}
+
+static bool start(const struct settings *s, char why[static 256])
+{
+	snprintf(why, 256, "out of memory");
+	if (loop_init(&site.loop) ||
+	    loop_signal_add(&site.loop, &site.terminate, SIGTERM, on_stop) ||
+	    loop_signal_add(&site.loop, &site.interrupt, SIGINT, on_stop) ||
+	    loop_signal_add(&site.loop, &site.usr1, SIGUSR1, on_report))
+		return false;
+	site.relay = relay_service_start(&s->service, why);
+	return site.relay && start_tls(s, why);
+}
+
+static void stop(void)
+{
+	for (unsigned i = 0; i < site.stream_count; i++)
+		stream_server_free(site.streams[i]);
+	tlsservice_free(site.tls);
+	relay_service_stop(site.relay);
+	if (site.loop.base) {
+		loop_signal_del(&site.terminate);
+		loop_signal_del(&site.interrupt);
+		loop_signal_del(&site.usr1);
+	}
+	loop_done(&site.loop);
+}
+
 /* serve() - until SIGTERM or SIGINT; SIGUSR1 logs the counters */
 static int serve(const struct settings *s)
 {
-	struct relay_service *r;
 	struct key_public key;
 	char text[KEY_TEXT], why[256];
-	sigset_t set;
-	int sig;
+	bool ok;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	r = relay_service_start(&s->service, why);
-	if (!r) {
+	signal(SIGPIPE, SIG_IGN);
+	ok = start(s, why);
+	if (ok) {
+		key_public_of(&s->service.key, &key);
+		printf("public key %s udp-port %u\n",
+		       key_public_text(&key, text), s->service.port);
+		fflush(stdout);
+		notify_state("READY=1");
+		loop_run(&site.loop);
+		notify_state("STOPPING=1");
+		report(site.relay);
+	} else {
 		fprintf(stderr, "adit-relay: %s\n", why);
-		return EXIT_FAILURE;
 	}
-	key_public_of(&s->service.key, &key);
-	printf("public key %s udp-port %u\n", key_public_text(&key, text),
-	       s->service.port);
-	fflush(stdout);
-	while (!sigwait(&set, &sig) && sig == SIGUSR1)
-		report(r);
-	report(r);
-	relay_service_stop(r);
-	return EXIT_SUCCESS;
+	stop();
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)
 {
 	struct settings s = { .service.port = STUN_DEFAULT_PORT,
+			      .tls_port = 443,
 			      .state = "/var/lib/adit-relay",
 			      .level = LOG_LEVEL_INFO };
 	int status;

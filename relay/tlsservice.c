@@ -146,20 +146,20 @@ static void on_message(void *owner, struct stream *s, uint8_t *m, size_t n)
 	struct client *c = owner;
 	struct relay_in trains[TRAINS];
 	struct bundle b;
-	unsigned count = 0;
+	unsigned count;
 
 	(void)s;
 	bundle_init(&b, m, n);
 	do {
-		struct relay_in *in = &trains[count];
+		for (count = 0; count < TRAINS; count++) {
+			struct relay_in *in = &trains[count];
 
-		*in = (struct relay_in){ .from = c->route };
-		if (bundle_next(&b, &in->data, &in->n, &in->segment) &&
-		    ++count < TRAINS)
-			continue;
+			*in = (struct relay_in){ .from = c->route };
+			if (!bundle_next(&b, &in->data, &in->n, &in->segment))
+				break;
+		}
 		relay_service_input(c->service->relay, trains, count);
-		count = 0;
-	} while (b.n && !b.broken);
+	} while (count == TRAINS);
 	if (b.broken)
 		relay_service_drop(c->service->relay, DROP_BAD_LENGTH);
 }
