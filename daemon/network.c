@@ -118,6 +118,8 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 	struct state_peer *list;
 	unsigned known;
 
+	if (!count)
+		return;
 	if (state_load_peers(&n->state, &list, &known) < 0)
 		known = 0;
 	for (unsigned i = 0; i < count; i++) {
@@ -132,6 +134,8 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 
 static void remove_gone(struct node *n)
 {
+	bool any = false;
+
 	for (unsigned i = n->peer_count; i-- > 0;) {
 		struct peer *p = n->peers[i];
 		const struct netmap_node *node =
@@ -140,8 +144,11 @@ static void remove_gone(struct node *n)
 		if (p->id && (!node || node->id != p->id)) {
 			log_info("peer %s: removed", p->name);
 			peer_free(n, p);
+			any = true;
 		}
 	}
+	if (any) /* before a new peer takes a slot that was theirs */
+		peers_publish_routes(n);
 }
 
 void network_apply(struct node *n, nsec_t now)
@@ -262,16 +269,29 @@ static void on_refused(void *owner, const char *why)
 	ctl_join_refused(n, why);
 }
 
-static void on_netmap(void *owner)
+void network_save(struct node *n)
 {
-	struct node *n = owner;
 	char path[PATH_MAX];
-	int err = netmap_save(&n->netmap,
-			      state_path(&n->state, "netmap.json", path));
+	int err;
 
+	n->netmap_unsaved = false;
+	err = netmap_save(&n->netmap,
+			  state_path(&n->state, "netmap.json", path));
 	if (err)
 		log_warn("netmap.json: %s; a restart without the server will "
 			 "use an older one", strerror(-err));
+}
+
+static void on_netmap(void *owner)
+{
+	struct node *n = owner;
+
+	n->netmap_unsaved = true;
+	if (!n->netmap_saved) { /* the first: a start needs one at all */
+		n->netmap_saved = true;
+		network_save(n);
+	}
+	peers_save_soon(n);
 	network_apply(n, time_now());
 	ctl_join_done(n);
 }

@@ -45,7 +45,7 @@ enum note_kind {
 /* What a worker tells the control thread; one ring slot. */
 struct note {
 	enum note_kind kind;
-	uint32_t slot; /* STAGE, WAKE, HEARD */
+	uint32_t slot, number; /* of the peer: STAGE, WAKE, HEARD */
 	uint32_t bits; /* WAKE */
 	uint8_t port; /* DATAGRAM, HEARD */
 	bool relayed; /* HEARD */
@@ -72,6 +72,7 @@ struct worker {
 	int notes_fd; /* eventfd that wakes it */
 	bool noted; /* something was published in this turn */
 	struct ring *parcels; /* to streams, by the control thread (parcel.h) */
+	_Atomic bool missed; /* bits were raised that no note tells of */
 	pthread_t thread;
 	int epoll_fd, stop_fd;
 	_Atomic bool stop;
@@ -91,10 +92,9 @@ struct worker {
 must_check int worker_start(struct worker *w);
 void worker_stop(struct worker *w); /* joins; frees what worker_start() made */
 
-/* worker_watch_port() / _unwatch_port() - a port was opened for, or closes on, this
- * worker; from the control thread */
+/* worker_watch_port() - a port was opened or renewed for this worker; from the control
+ * thread. Ports close only when all workers have stopped. */
 must_check int worker_watch_port(struct worker *w, unsigned port);
-void worker_unwatch_port(struct worker *w, unsigned port);
 
 /* worker_make_inbound() - what inbound_trains() needs, for a worker without a thread */
 must_check int worker_make_inbound(struct worker *w); /* 0 or -ENOMEM */
