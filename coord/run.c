@@ -26,13 +26,13 @@
 #include "base/url.h"
 #include "coord/admin.h"
 #include "coord/ipam.h"
+#include "coord/relays.h"
 #include "coord/server.h"
 #include "relay/service.h"
 #include "relay/tlsservice.h"
 
 enum {
 	SECRET_FILE_MAX = 256,
-	RELAY_ID = 1,
 };
 
 struct run {
@@ -272,7 +272,7 @@ static void find_relay_addresses(struct run *r)
 
 static void describe_relay(struct run *r)
 {
-	r->here.id = RELAY_ID;
+	r->here.id = RELAYS_OWN_ID;
 	strcpy(r->here.name, "coord");
 	snprintf(r->here.url, sizeof(r->here.url), "%s", r->url);
 	key_public_of(&r->relay_key, &r->here.key);
@@ -362,6 +362,7 @@ static bool start_admin(struct run *r, char why[static 512])
 				  .server = r->server, .registry = r->registry,
 				  .key = &r->channel_public, .url = r->url };
 
+	sign_public_of(&r->sign, &p.sign);
 	r->admin = admin_new(&p, why);
 	return r->admin != NULL;
 }

@@ -52,6 +52,9 @@ uint16_t server_port(const struct server *s);
 struct stream_server *server_streams(struct server *s);
 
 /* What an administrator asks; NULL or a sentence. */
+const char *server_relay_add(struct server *s, const json_t *request);
+const char *server_relay_remove(struct server *s, const char *name);
+json_t *server_relays(const struct server *s); /* a new reference */
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */

@@ -200,7 +200,7 @@ void streams_keep(struct node *n, unsigned slot, nsec_t now)
 {
 	struct relay_slot *s = &n->relays[slot];
 	bool wanted = s->info.url[0] &&
-		      relay_client_wants_stream(s->client, now);
+		      relay_client_wants_stream(s->client);
 
 	if (wanted && !s->tls.stream && s->tls.again <= now)
 		open_stream(n, s);

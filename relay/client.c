@@ -273,21 +273,28 @@ static nsec_t stream_due(const struct relay_client *c)
 	return due == NSEC_NEVER ? due : nsec_add(due, STREAM_AFTER);
 }
 
-bool relay_client_wants_stream(struct relay_client *c, nsec_t now)
+static bool wish(const struct relay_client *c, nsec_t now)
 {
 	bool may = c->token_n && c->usable && !c->leaving;
 
-	c->stream_wish = may && (on_stream(c) || now >= stream_due(c) ||
-				 (c->stream_open && now < c->linger));
+	return may && (on_stream(c) || now >= stream_due(c) ||
+		       (c->stream_open && now < c->linger));
+}
+
+bool relay_client_wants_stream(const struct relay_client *c)
+{
 	return c->stream_wish;
 }
 
-/* next_wish() - when that answer may change by time alone */
+/* next_wish() - when it may change by time alone */
 static nsec_t next_wish(const struct relay_client *c)
 {
+	if (!c->token_n || !c->usable || c->leaving)
+		return NSEC_NEVER;
 	if (!c->stream_wish)
 		return stream_due(c);
-	return c->stream_open && !on_stream(c) && stream_due(c) == NSEC_NEVER ?
+	return c->stream_open && c->registered && c->at != STREAM &&
+			       stream_due(c) == NSEC_NEVER ?
 		       c->linger : NSEC_NEVER;
 }
 
@@ -486,8 +493,11 @@ static bool poll_ping(struct relay_client *c, struct relay_client_send *out,
 
 bool relay_client_poll(struct relay_client *c, struct relay_client_send *out, nsec_t now)
 {
-	return poll_leave(c, out, now) || poll_attempt(c, out, now) ||
-	       poll_peers(c, out, now) || poll_ping(c, out, now);
+	if (poll_leave(c, out, now) || poll_attempt(c, out, now) ||
+	    poll_peers(c, out, now) || poll_ping(c, out, now))
+		return true;
+	c->stream_wish = wish(c, now);
+	return false;
 }
 
 nsec_t relay_client_next_expiry(const struct relay_client *c)

@@ -57,8 +57,9 @@ void relay_client_leave(struct relay_client *c, nsec_t now);
 
 /* relay_client_set_stream() - a stream to the relay is open now, or is none any more */
 void relay_client_set_stream(struct relay_client *c, bool open, nsec_t now);
-/* relay_client_wants_stream() - should there be one? Ask after each poll */
-bool relay_client_wants_stream(struct relay_client *c, nsec_t now);
+/* relay_client_wants_stream() - should there be one? As of the last poll that gave
+ * nothing to send */
+bool relay_client_wants_stream(const struct relay_client *c);
 
 struct relay_client_send {
 	bool stream; /* over the stream; else to: */
