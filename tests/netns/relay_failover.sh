@@ -9,7 +9,7 @@
 # run; the TCP connection must live through all of them. RUNS= runs of each.
 . "$(dirname "$0")/lib.sh"
 
-lab_need nc
+lab_need python3
 RUNS=${RUNS:-3}
 RELAY=${ADIT_BIN:-$ROOT/build}/relay/adit-relay
 [ -x "$RELAY" ] || RELAY=${ADIT_BIN:-$ROOT/build}/adit-relay
@@ -60,13 +60,15 @@ check "and the same again is refused" bash -c "! ip netns exec ${LAB_PREFIX}srv 
 check "traffic flows" wait_for 10 pings a
 check "both nodes are registered at both relays" wait_for 10 both_registered
 
-ns b nc -l -p 7000 >"$LAB/b/tcp.out" 2>/dev/null &
-echo "$! $(born $!)" >>"$LAB/pids"
-disown
-sleep 0.3
-(while sleep 0.1; do echo line; done) 2>/dev/null | ns a nc "$IP_B" 7000 >/dev/null 2>&1 &
-disown
-lines() { wc -l <"$LAB/b/tcp.out"; }
+spawn b tcp python3 -uc 'import socket
+s = socket.create_server(("0.0.0.0", 7000))
+c, _ = s.accept()
+while c.recv(4096): print("line")'
+sleep 0.5
+spawn a tcp python3 -uc "import socket, time
+c = socket.create_connection(('$IP_B', 7000))
+while True: c.sendall(b'x' * 100); time.sleep(0.1)"
+lines() { wc -l <"$LAB/b/tcp.log"; }
 grows() { local n; n=$(lines); sleep 0.4; [ "$(lines)" -gt "$n" ]; }
 
 for kind in kill stop silent one-way; do
