@@ -83,14 +83,19 @@ static bool by_proxy(const struct dial *d)
 	return d->proxy.host[0];
 }
 
-/* failed() - this address is no good: the next one */
-static void failed(struct dial *d, const char *why)
+static void explain(struct dial *d, const char *why)
 {
 	if (by_proxy(d))
 		snprintf(d->why, sizeof(d->why), "the proxy %.200s:%u: %s",
 			 d->proxy.host, d->proxy.port, why);
 	else
 		snprintf(d->why, sizeof(d->why), "%s", why);
+}
+
+/* failed() - this address is no good: the next one */
+static void failed(struct dial *d, const char *why)
+{
+	explain(d, why);
 	try_next(d);
 }
 
@@ -109,7 +114,7 @@ static void judge(struct dial *d, const struct http_head *h, size_t used)
 		finish(d, d->fd);
 		return;
 	}
-	snprintf(d->why, sizeof(d->why), "%s", why);
+	explain(d, why);
 	finish(d, -1); /* its other addresses would say the same */
 }
 

@@ -222,24 +222,24 @@ size_t proxy_request(const struct proxy *p, const char *host, uint16_t port,
 const char *proxy_judge(const struct http_head *h)
 {
 	if (!h->response)
-		return "the proxy does not answer in HTTP: is it an HTTP proxy?";
+		return "it does not answer in HTTP: is it an HTTP proxy?";
 	if (h->status / 100 == 2)
 		return NULL;
 	switch (h->status) {
 	case 407:
-		return "the proxy wants a user and password (407), or refuses the "
+		return "it wants a user and password (407), or refuses the "
 		       "ones it got: correct ProxyUser and ProxyPassword";
 	case 403:
 	case 405:
-		return "the proxy forbids this connection (403): have its operator "
+		return "it forbids this connection (403): have its operator "
 		       "allow CONNECT to the server's host and port";
 	case 500:
 	case 502:
 	case 503:
 	case 504:
-		return "the proxy cannot reach the server (5xx): check the server's "
+		return "it cannot reach the server (5xx): check the server's "
 		       "host and port, and the proxy's own connection";
 	}
-	return "the proxy refuses the connection with a status that it did not "
+	return "it refuses the connection with a status that it did not "
 	       "explain: ask its operator about CONNECT";
 }

@@ -49,5 +49,6 @@ bool proxy_serves(const struct proxy *p, const char *host);
 size_t proxy_request(const struct proxy *p, const char *host, uint16_t port,
 		     char out[static PROXY_REQUEST]);
 
-/* proxy_judge() - the proxy's answer: NULL: connected; else one clause */
+/* proxy_judge() - the proxy's answer: NULL: connected; else one clause, of which
+ * the proxy is "it" */
 must_check const char *proxy_judge(const struct http_head *h);

@@ -88,6 +88,13 @@ static void try_udp(struct relay_client *c, nsec_t now)
 	relay_client_ask(c, UDP_BITS, now, now + UDP_TRIAL);
 }
 
+/* falters() - UDP carries us but owes answers, and a stream stands by */
+static bool falters(const struct relay_client *c)
+{
+	return c->registered && c->at != STREAM && c->unanswered > 1 &&
+	       c->stream_open && c->attempt.phase == ATTEMPT_NONE;
+}
+
 static bool poll_attempt(struct relay_client *c, struct relay_client_send *out,
 			 nsec_t now)
 {
@@ -97,6 +104,8 @@ static bool poll_attempt(struct relay_client *c, struct relay_client_send *out,
 		try_udp(c, now);
 	if (a->phase != ATTEMPT_NONE && a->until <= now)
 		a->phase = ATTEMPT_NONE;
+	if (falters(c) && relay_client_stream_due(c) <= now)
+		relay_client_ask(c, STREAM_BIT, now, NSEC_NEVER);
 	if (a->phase == ATTEMPT_NONE)
 		return false;
 	if (!a->due && a->next <= now)
@@ -195,6 +204,8 @@ static nsec_t next_wish(const struct relay_client *c)
 	if (!c->token_n || !c->usable || c->leaving)
 		return NSEC_NEVER;
 	if (!c->stream_wish)
+		return relay_client_stream_due(c);
+	if (falters(c))
 		return relay_client_stream_due(c);
 	return c->stream_open && c->registered && c->at != STREAM &&
 			       relay_client_stream_due(c) == NSEC_NEVER ?
