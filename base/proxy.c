@@ -226,6 +226,7 @@ const char *proxy_judge(const struct http_head *h)
 	if (h->status / 100 == 2)
 		return NULL;
 	switch (h->status) {
+	case 401: /* by some, to a wrong password */
 	case 407:
 		return "it wants a user and password (407), or refuses the "
 		       "ones it got: correct ProxyUser and ProxyPassword";

@@ -83,6 +83,7 @@ ms=$(up_first a --config "$LAB/a/aditd.conf")
 check_le first_packet_proxy_configured "$ms" ms 3000
 node_kill a TERM
 https_proxy=http://u:wrong@10.0.0.1:3128 node_spawn a
+LOG_LINES=6
 check "a wrong password: one sentence says so" \
 	wait_for 5 grep -q 'proxy 10.0.0.1:3128: .*(407)' "$LAB/a/aditd.log"
 finish

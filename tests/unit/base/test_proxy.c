@@ -111,6 +111,7 @@ static void test_judge(void **state)
 	} rows[] = {
 		{ "HTTP/1.0 200 Connection established\r\n\r\n", NULL },
 		{ "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "407" },
+		{ "HTTP/1.0 401 Unauthorized\r\n\r\n", "407" },
 		{ "HTTP/1.1 403 Access violation\r\n\r\n", "403" },
 		{ "HTTP/1.1 500 Unable to connect\r\n\r\n", "5xx" },
 		{ "HTTP/1.1 302 Found\r\n\r\n", "refuses" },
