@@ -16,6 +16,12 @@
 #include "daemon/host.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "relay/token.h"
+
+enum {
+	EAGER_PEERS = 64, /* in a network of at most so many, paths are found ahead */
+	CLOCK_WORTH = 120, /* seconds of difference worth a word */
+};
 
 /* ---- the netmap's peers ---- */
 
@@ -71,8 +77,11 @@ static void update_peer(struct node *n, struct peer *p,
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
-	if (node->online && !p->online)
+	if (node->online && !p->online) {
 		peer_hurry(n, p, now);
+		if (n->netmap.peer_count <= EAGER_PEERS)
+			pathset_traffic(p->paths, now); /* a path before it is used */
+	}
 	p->online = node->online;
 	p->v4 = node->v4;
 	p->v6 = node->v6;
@@ -296,8 +305,25 @@ static void on_netmap(void *owner)
 	ctl_join_done(n);
 }
 
+/* learn_clock() - a token is fresh when it comes: its expiry tells the server's time, by
+ * which all nodes count hint epochs, whatever their own clocks say */
+static void learn_clock(struct node *n, uint64_t expiry_s)
+{
+	int64_t ours = (int64_t)(time_wall() / SEC(1));
+	int64_t off = (int64_t)expiry_s - TOKEN_LIFETIME_S - ours;
+
+	if (!expiry_s || expiry_s > UINT32_MAX)
+		return; /* not a token, or of no century of ours */
+	if (off > CLOCK_WORTH || off < -CLOCK_WORTH)
+		log_warn("our clock and the server's are %lld s apart; set it",
+			 (long long)off);
+	n->clock_offset_s = off;
+	discovery_run(n, time_now());
+}
+
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
+	learn_clock(owner, token_expiry(token, octets));
 	relays_set_token(owner, token, octets, time_now());
 }
 

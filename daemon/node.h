@@ -11,6 +11,7 @@
  *   relays     our registration at each relay
  *   streams    TLS to relays where UDP does not get through
  *   network    the coordination server and what its netmap says
+ *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -162,6 +163,15 @@ struct node {
 	bool coord_connected;
 	char coord_why[256]; /* it is not connected; "": it is */
 	int64_t clock_offset_s; /* server's clock minus ours */
+
+	struct loop_timer watchdog; /* watchdog.h */
+
+	/* figures */
+	struct scrape *scrape; /* NULL: not asked for */
+	uint64_t handshakes; /* that made a session */
+	struct {
+		uint64_t rx_octets, tx_octets, rx_packets, tx_packets;
+	} gone; /* of peers that were removed */
 
 	/* ctl */
 	struct ctl *ctl;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dropin.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -30,7 +31,7 @@ enum {
 static const char usage[] =
 	"usage: adit-relay --coord-key KEY [--config F] [--state DIR]\n"
 	"                  [--listen ADDR[:PORT]]... [--udp-port N]\n"
-	"                  [--log-level error|warn|info|debug] [--version]\n"
+	"                  [--log-level error|warn|info|debug] [--check] [--version]\n"
 	"\n"
 	"Carries tunnels between nodes that the coordination server admits, and\n"
 	"answers STUN, on UDP port N (3478) and N + 1; where UDP is blocked, over\n"
@@ -40,7 +41,8 @@ static const char usage[] =
 
 struct settings {
 	struct relay_service_params service;
-	char state[PATH_TEXT];
+	char state[PATH_TEXT], config[PATH_TEXT];
+	bool check;
 	bool have_coord_key;
 	uint16_t tls_port;
 	enum log_level level;
@@ -140,8 +142,9 @@ static int set_line(struct settings *s, const struct where *w, char *line)
 	return set(s, w, trim(line), trim(value));
 }
 
-static int read_config(struct settings *s, const char *path)
+static int read_file(void *owner, const char *path)
 {
+	struct settings *s = owner;
 	struct where w = { .file = path };
 	char *text, *next;
 	size_t n;
@@ -162,6 +165,18 @@ static int read_config(struct settings *s, const char *path)
 	return status;
 }
 
+static int read_config(struct settings *s, const char *path)
+{
+	int status = read_file(s, path);
+
+	if (!status)
+		status = dropin_each(path, s, read_file);
+	if (status >= 0)
+		return status;
+	fprintf(stderr, "adit-relay: %s.d: %s\n", path, strerror(-status));
+	return EXIT_FAILURE;
+}
+
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "state", required_argument, NULL, 's' },
@@ -169,6 +184,7 @@ static const struct option options[] = {
 	{ "udp-port", required_argument, NULL, 's' },
 	{ "coord-key", required_argument, NULL, 's' },
 	{ "log-level", required_argument, NULL, 's' },
+	{ "check", no_argument, NULL, 'k' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -186,10 +202,14 @@ static int read_flags(struct settings *s, int argc, char **argv, bool config)
 		switch (opt) {
 		case 'c':
 			status = config ? read_config(s, optarg) : 0;
+			snprintf(s->config, sizeof(s->config), "%s", optarg);
 			break;
 		case 's':
 			status = config ? 0 :
 					  set(s, &w, options[at].name, optarg);
+			break;
+		case 'k':
+			s->check = true;
 			break;
 		case 'v':
 			printf("adit-relay %s\n", ADIT_VERSION);
@@ -281,10 +301,29 @@ static void report(struct relay_service *r)
 				 drop_text((enum drop)i));
 }
 
+/* reload() - the log level from the files; the rest needs a restart */
+static void reload(const struct settings *s)
+{
+	static struct settings fresh;
+
+	fresh = *s;
+	fresh.service.address_count = 0;
+	if (s->config[0] && read_config(&fresh, s->config)) {
+		log_error("the configuration was not reloaded");
+		return;
+	}
+	log_init("adit-relay", fresh.level);
+	log_info("configuration reloaded: the log level is in effect, the rest "
+		 "is after a restart");
+	key_private_wipe(&fresh.service.key);
+}
+
 /* What runs. */
 struct site {
 	struct loop loop;
-	struct loop_signal terminate, interrupt, usr1;
+	struct loop_signal terminate, interrupt, usr1, hangup;
+	struct loop_timer watchdog;
+	const struct settings *settings;
 	struct relay_service *relay;
 	struct tlsservice *tls;
 	struct stream_server *streams[LISTENS];
@@ -304,6 +343,23 @@ static void on_report(struct loop_signal *s, nsec_t now)
 	(void)s;
 	(void)now;
 	report(site.relay);
+}
+
+static void on_hangup(struct loop_signal *s, nsec_t now)
+{
+	(void)s;
+	(void)now;
+	reload(site.settings);
+}
+
+/* on_watchdog() - the relay is proven alive: its lock comes free */
+static void on_watchdog(struct loop_timer *t, nsec_t now)
+{
+	struct relay_service_stats st;
+
+	relay_service_stats(site.relay, &st);
+	notify_state("WATCHDOG=1");
+	loop_timer_at(t, nsec_add(now, notify_watchdog()));
 }
 
 /* listen_tls() - on one address; all zero: any */
@@ -360,8 +416,13 @@ static bool start(const struct settings *s, char why[static 256])
 	if (loop_init(&site.loop) ||
 	    loop_signal_add(&site.loop, &site.terminate, SIGTERM, on_stop) ||
 	    loop_signal_add(&site.loop, &site.interrupt, SIGINT, on_stop) ||
-	    loop_signal_add(&site.loop, &site.usr1, SIGUSR1, on_report))
+	    loop_signal_add(&site.loop, &site.usr1, SIGUSR1, on_report) ||
+	    loop_signal_add(&site.loop, &site.hangup, SIGHUP, on_hangup) ||
+	    loop_timer_init(&site.loop, &site.watchdog, on_watchdog))
 		return false;
+	site.settings = s;
+	if (notify_watchdog())
+		loop_timer_at(&site.watchdog, time_now());
 	site.relay = relay_service_start(&s->service, why);
 	return site.relay && start_tls(s, why);
 }
@@ -376,11 +437,13 @@ static void stop(void)
 		loop_signal_del(&site.terminate);
 		loop_signal_del(&site.interrupt);
 		loop_signal_del(&site.usr1);
+		loop_signal_del(&site.hangup);
+		loop_timer_done(&site.watchdog);
 	}
 	loop_done(&site.loop);
 }
 
-/* serve() - until SIGTERM or SIGINT; SIGUSR1 logs the counters */
+/* serve() - until SIGTERM or SIGINT; SIGUSR1 logs the counters, SIGHUP reloads */
 static int serve(const struct settings *s)
 {
 	struct key_public key;
@@ -427,6 +490,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "adit-relay: --coord-key is missing: whose nodes "
 			"are to be carried?\n");
 		return EXIT_USAGE;
+	}
+	if (s.check) {
+		puts("the configuration is good");
+		return EXIT_SUCCESS;
 	}
 	log_init("adit-relay", s.level);
 	status = find_key(&s);
