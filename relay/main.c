@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/notify.h"
+#include "base/scrape.h"
 #include "base/stream.h"
 #include "crypto/key.h"
+#include "relay/relay_figures.h"
 #include "relay/service.h"
 #include "relay/tlsservice.h"
 #include "traversal/stun.h"
@@ -31,6 +33,7 @@ enum {
 static const char usage[] =
 	"usage: adit-relay --coord-key KEY [--config F] [--state DIR]\n"
 	"                  [--listen ADDR[:PORT]]... [--udp-port N]\n"
+	"                  [--node-rate MBIT] [--metrics ADDR:PORT|PATH]\n"
 	"                  [--log-level error|warn|info|debug] [--check] [--version]\n"
 	"\n"
 	"Carries tunnels between nodes that the coordination server admits, and\n"
@@ -45,6 +48,7 @@ struct settings {
 	bool check;
 	bool have_coord_key;
 	uint16_t tls_port;
+	char metrics[SCRAPE_AT]; /* "": no metrics */
 	enum log_level level;
 };
 
@@ -73,6 +77,18 @@ static bool parse_port(const char *text, uint16_t *out)
 	if (*text < '0' || *text > '9' || *end || !v || v >= UINT16_MAX)
 		return false;
 	*out = (uint16_t)v;
+	return true;
+}
+
+/* parse_rate() - Mbit/s to octets a second */
+static bool parse_rate(const char *text, uint64_t *out)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !v || v > 100000)
+		return false;
+	*out = (uint64_t)v * 125000;
 	return true;
 }
 
@@ -110,6 +126,14 @@ static int set(struct settings *s, const struct where *w, const char *name,
 			return complain(w, name, value, "give the 44 characters "
 					"that the coordination server prints");
 		s->have_coord_key = true;
+	} else if (!strcmp(name, "node-rate")) {
+		if (!parse_rate(value, &s->service.rate))
+			return complain(w, name, value, "give Mbit/s, 1..100000");
+	} else if (!strcmp(name, "metrics")) {
+		if (strlen(value) >= sizeof(s->metrics) || !scrape_valid(value))
+			return complain(w, name, value, "give ADDR:PORT or the "
+					"path of a unix socket");
+		strcpy(s->metrics, value);
 	} else if (!strcmp(name, "log-level")) {
 		if (!log_level_parse(value, &s->level))
 			return complain(w, name, value, "give error, warn, info "
@@ -183,6 +207,8 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, 's' },
 	{ "udp-port", required_argument, NULL, 's' },
 	{ "coord-key", required_argument, NULL, 's' },
+	{ "node-rate", required_argument, NULL, 's' },
+	{ "metrics", required_argument, NULL, 's' },
 	{ "log-level", required_argument, NULL, 's' },
 	{ "check", no_argument, NULL, 'k' },
 	{ "version", no_argument, NULL, 'v' },
@@ -328,6 +354,7 @@ struct site {
 	struct tlsservice *tls;
 	struct stream_server *streams[LISTENS];
 	unsigned stream_count;
+	struct scrape *scrape;
 };
 
 static struct site site; /* one per process */
@@ -410,6 +437,38 @@ static bool start_tls(const struct settings *s, char why[static 256])
 	return ok;
 }
 
+static void fill_metrics(void *owner, struct metrics *m)
+{
+	struct relay_service_stats relay;
+	struct tlsservice_stats tls;
+
+	(void)owner;
+	relay_service_stats(site.relay, &relay);
+	tlsservice_stats(site.tls, &tls);
+	metrics_family(m, "adit_build_info", METRICS_GAUGE,
+		       "1, with the version as label.");
+	metrics_sample(m, "version", ADIT_VERSION, 1);
+	relay_figures_fill(m, &relay);
+	metrics_one(m, "adit_relay_streams", METRICS_GAUGE,
+		    "Clients over TLS.", tls.streams);
+	metrics_one(m, "adit_relay_streams_opened_total", METRICS_COUNTER,
+		    "Streams that were opened.", tls.opened);
+	metrics_one(m, "adit_relay_stream_dropped_total", METRICS_COUNTER,
+		    "Frames dropped because their client's stream stalled.",
+		    tls.dropped);
+}
+
+static bool start_metrics(const struct settings *s, char why[static 256])
+{
+	struct scrape_params p = { .loop = &site.loop, .at = s->metrics,
+				   .fill = fill_metrics };
+
+	if (!s->metrics[0])
+		return true;
+	site.scrape = scrape_new(&p, why);
+	return site.scrape != NULL;
+}
+
 static bool start(const struct settings *s, char why[static 256])
 {
 	snprintf(why, 256, "out of memory");
@@ -424,11 +483,12 @@ static bool start(const struct settings *s, char why[static 256])
 	if (notify_watchdog())
 		loop_timer_at(&site.watchdog, time_now());
 	site.relay = relay_service_start(&s->service, why);
-	return site.relay && start_tls(s, why);
+	return site.relay && start_tls(s, why) && start_metrics(s, why);
 }
 
 static void stop(void)
 {
+	scrape_free(site.scrape);
 	for (unsigned i = 0; i < site.stream_count; i++)
 		stream_server_free(site.streams[i]);
 	tlsservice_free(site.tls);

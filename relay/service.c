@@ -414,6 +414,7 @@ static bool make_engines(struct relay_service *s,
 	struct relay_server_params sp = { .key = p->key,
 					  .coord = p->coord,
 					  .network = p->network,
+					  .rate = p->rate,
 					  .seed = rand_u64() };
 
 	rand_bytes(sp.secret, sizeof(sp.secret));

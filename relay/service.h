@@ -23,6 +23,7 @@ struct relay_service_params {
 	struct key_private key; /* the relay's X25519 key */
 	struct sign_public coord; /* whose tokens to accept */
 	uint64_t network; /* network id that tokens must carry; 0: any */
+	uint64_t rate; /* octets a second of one node; 0: as relay/server.h says */
 };
 
 struct relay_service;
