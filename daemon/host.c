@@ -13,8 +13,10 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/network.h"
 #include "daemon/notes.h"
 #include "daemon/parcel.h"
+#include "daemon/routes.h"
 #include "daemon/streams.h"
 
 enum {
@@ -125,6 +127,10 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 			 "them again", n->device.name);
 	if (what & NETCONF_NETWORK_CHANGED)
 		discovery_network_changed(n, now);
+	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes) {
+		routes_host_changed(n);
+		network_apply(n, now); /* an attached subnet goes before an offer */
+	}
 }
 
 static int start_workers(struct node *n)

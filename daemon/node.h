@@ -11,6 +11,8 @@
  *   relays     our registration at each relay
  *   streams    TLS to relays where UDP does not get through
  *   network    the coordination server and what its netmap says
+ *   names      what peers are called, told to this machine
+ *   router     the subnets behind this machine
  *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
@@ -56,7 +58,11 @@ struct peer {
 	struct ipaddr v4, v6; /* overlay addresses; zero: none */
 	struct prefix *allowed; /* inner prefixes, heap */
 	unsigned allowed_count;
+	bool fresh; /* not greeted yet, see network.c */
 	bool online; /* as the server says */
+	unsigned own_count; /* allowed begins with its own addresses; then subnets */
+	uint64_t carries, will_carry; /* which of these subnets: routes.h */
+	nsec_t asking_since, asked, answered, silent_since; /* as their carrier; 0: not */
 	struct tunnel *tunnel;
 	struct pathset *paths; /* NULL: stock peer */
 	struct fwd_peer *fwd;
@@ -95,9 +101,18 @@ struct relay_slot {
 	struct relay_stream tls;
 };
 
+/* Does the host reach this subnet without us? Asked of the kernel a moment ago. */
+struct route_check {
+	struct prefix net;
+	bool clash;
+	nsec_t at; /* 0: empty */
+};
+
 /* A pending `adit ping`. See pinger.h. */
 struct pinger;
 struct ctl;
+struct nameserver;
+struct router;
 
 struct node {
 	struct loop loop;
@@ -164,6 +179,12 @@ struct node {
 	char coord_why[256]; /* it is not connected; "": it is */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
+	/* names */
+	struct nameserver *nameserver; /* NULL: off, or in no network */
+
+	/* router */
+	struct route_check route_checks[64]; /* routes.c; by a hash of the subnet */
+	struct router *router; /* NULL: no subnet of ours is in use */
 	struct loop_timer watchdog; /* watchdog.h */
 
 	/* figures */
