@@ -2,7 +2,7 @@
  *
  * loop.h - the control thread's event loop
  *
- * A thin face of libevent: only loop.c, stream.c and stream_server.c include it. Watches and
+ * A thin face of libevent: only loop.c, dial.c, stream.c and stream_server.c do. Watches and
  * timers are embedded in their owner and found back with container_of().
  * Time is read once per wake-up; callbacks get it as `now`.
  */

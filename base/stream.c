@@ -2,8 +2,8 @@
  *
  * stream.c - WebSocket messages over TLS over TCP
  *
- * A client goes through RESOLVING, CONNECTING (one address after the other), UPGRADING
- * (TLS, then the HTTP upgrade) and OPEN; an accepted stream begins at UPGRADING. One
+ * A client goes through DIALLING (base/dial.h), UPGRADING (TLS, then the HTTP upgrade)
+ * and OPEN; an accepted stream begins at UPGRADING. One
  * timer serves the phase: its deadline until OPEN, then the ping. Callbacks may free
  * the stream they are in: `busy` counts the frames below, the last one frees.
  * Spec: RFC 6455 section 4 (upgrade), 5 (frames), 7 (closing).
@@ -23,9 +23,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/dial.h"
 #include "base/http.h"
 #include "base/rand.h"
-#include "base/resolve.h"
 #include "base/stream_accept.h"
 #include "base/tls.h"
 #include "base/upgrade.h"
@@ -35,15 +35,14 @@
 enum {
 	QUEUE_MAX = 4 << 20, /* octets that may wait to be sent */
 	USER_TIMEOUT_MS = 10000,
+	UNSENT_MAX = 32 << 10, /* octets in the kernel behind the congestion window */
 	PATH_ROOM = 64,
 };
 
-static const nsec_t ping_every = SEC(15), address_timeout = SEC(4),
-		    finish_timeout = SEC(2);
+static const nsec_t ping_every = SEC(15), finish_timeout = SEC(2);
 
 enum phase {
-	PHASE_RESOLVING,
-	PHASE_CONNECTING,
+	PHASE_DIALLING,
 	PHASE_UPGRADING,
 	PHASE_OPEN,
 	PHASE_FINISHING, /* nobody listens any more */
@@ -56,8 +55,6 @@ struct stream {
 	struct bufferevent *bev;
 	struct websocket ws;
 	struct loop_timer timer;
-	bool early_phase; /* inside stream_connect() */
-	char early[64]; /* why stream_connect() failed, told by the timer */
 	nsec_t heard; /* last octet from the other side */
 	unsigned busy;
 	bool dead;
@@ -70,25 +67,17 @@ struct stream {
 	uint16_t port;
 	uint32_t mark;
 	uint8_t nonce[UPGRADE_NONCE];
-	struct resolve *resolve;
-	struct ipaddr addresses[RESOLVE_MAX];
-	unsigned address_count, address_next;
-	int fd; /* while connecting, else -1 */
-	struct event *connecting;
+	struct dial *dial; /* while DIALLING */
 
 	/* accepted */
-	const char *upgrade_path; /* NULL: a client's stream */
+	const struct stream_place *places; /* NULL: a client's stream */
 	struct stream_group *group;
 	struct stream *next, **link; /* in the group */
 };
 
 static void destroy(struct stream *s)
 {
-	resolve_cancel(s->resolve);
-	if (s->connecting)
-		event_free(s->connecting);
-	if (s->fd >= 0)
-		close(s->fd);
+	dial_cancel(s->dial);
 	if (s->bev)
 		bufferevent_free(s->bev);
 	loop_timer_done(&s->timer);
@@ -148,8 +137,11 @@ void stream_free(struct stream *s)
 
 static void tune(int fd)
 {
-	int one = 1, ms = USER_TIMEOUT_MS;
+	int one = 1, ms = USER_TIMEOUT_MS, unsent = UNSENT_MAX;
 
+	/* What the kernel has taken cannot be dropped any more when the connection
+	 * stalls: it takes little beyond what is on its way. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
@@ -183,6 +175,11 @@ bool stream_send(struct stream *s, const void *m, size_t n)
 	    evbuffer_get_length(bufferevent_get_output(s->bev)) + n > QUEUE_MAX)
 		return false;
 	return write_frame(s, WEBSOCKET_OP_BINARY, m, n);
+}
+
+size_t stream_waiting(const struct stream *s)
+{
+	return s->bev ? evbuffer_get_length(bufferevent_get_output(s->bev)) : 0;
 }
 
 static void write_close(struct stream *s, uint16_t code)
@@ -301,12 +298,19 @@ static void refuse_request(struct stream *s, const char *status)
 static void judge_request(struct stream *s, const struct http_head *h)
 {
 	char response[UPGRADE_ROOM];
-	const char *refusal = upgrade_judge_request(h, s->upgrade_path, response);
+	const struct stream_place *p = s->places;
+	const char *refusal = upgrade_judge_request(h, p->path, response);
 
+	while (refusal && p->next) {
+		p = p->next;
+		refusal = upgrade_judge_request(h, p->path, response);
+	}
 	if (refusal) {
 		refuse_request(s, refusal);
 		return;
 	}
+	s->events = p->events;
+	s->ws.max = p->message_max;
 	evbuffer_add(bufferevent_get_output(s->bev), response, strlen(response));
 	opened(s);
 }
@@ -366,6 +370,11 @@ static void on_written(struct bufferevent *bev, void *arg)
 	 * reset the connection and take back what has been sent. */
 	if (s->phase == PHASE_FINISHING && !s->dead)
 		shutdown(bufferevent_getfd(bev), SHUT_WR);
+	if (s->phase != PHASE_OPEN || s->dead || !s->events.drained)
+		return;
+	enter(s);
+	s->events.drained(s->events.owner, s);
+	leave(s);
 }
 
 static void on_event(struct bufferevent *bev, short what, void *arg)
@@ -397,7 +406,7 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 		return;
 	enter(s);
 	if (s->phase != PHASE_OPEN) {
-		end(s, s->early[0] ? s->early : "no answer in time");
+		end(s, "no answer in time");
 	} else if (nsec_since(s->heard, now) > ping_every + ping_every / 2) {
 		end(s, "no sign of life from the other side");
 	} else {
@@ -443,7 +452,6 @@ static struct stream *new_stream(struct loop *l, const struct stream_events *h)
 		return NULL;
 	s->loop = l;
 	s->events = *h;
-	s->fd = -1;
 	if (!loop_timer_init(l, &s->timer, on_timer))
 		return s;
 	free(s);
@@ -452,117 +460,53 @@ static struct stream *new_stream(struct loop *l, const struct stream_events *h)
 
 /* ---- client ---- */
 
-static void try_next(struct stream *s, const char *why);
-
-static void on_connected(evutil_socket_t fd, short what, void *arg)
+static void on_dialled(void *owner, int fd, const struct endpoint *to,
+		       const char *why)
 {
-	struct stream *s = arg;
+	struct stream *s = owner;
 	struct ipaddr literal;
-	socklen_t n = sizeof(int);
-	int err = ETIMEDOUT;
 
-	if (!(what & EV_TIMEOUT))
-		getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &n);
-	event_free(s->connecting);
-	s->connecting = NULL;
-	s->fd = -1;
+	s->dial = NULL;
 	enter(s);
-	if (err) {
-		close(fd);
-		try_next(s, strerror(err));
-	} else if (!start_tls(s, s->tls, fd,
-			      ipaddr_parse(s->host, &literal) ? NULL :
-								s->host)) {
+	if (fd < 0) {
+		end(s, why);
+		leave(s);
+		return;
+	}
+	set_remote(s, *to);
+	if (!start_tls(s, s->tls, fd,
+		       ipaddr_parse(s->host, &literal) ? NULL : s->host)) {
+		if (!s->bev)
+			close(fd);
 		end(s, "no memory");
 	}
 	leave(s);
 }
 
-static int connect_to(struct stream *s, const struct endpoint *e)
+static bool begin(struct stream *s, const struct proxy *proxy)
 {
-	struct sockaddr_storage ss;
-	socklen_t n = endpoint_to_sockaddr(e, false, &ss);
-	struct timeval tv = { .tv_sec = (time_t)(address_timeout / SEC(1)) };
+	struct dial_params p = { .loop = s->loop, .host = s->host,
+				 .port = s->port, .mark = s->mark,
+				 .proxy = proxy, .owner = s,
+				 .done = on_dialled };
 
-	s->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
-		return -errno;
-	if (s->mark && setsockopt(s->fd, SOL_SOCKET, SO_MARK, &s->mark,
-				  sizeof(s->mark)) < 0)
-		return -errno;
-	if (connect(s->fd, (struct sockaddr *)&ss, n) < 0 && errno != EINPROGRESS)
-		return -errno;
-	s->connecting = event_new(s->loop->base, s->fd, EV_WRITE, on_connected, s);
-	if (!s->connecting)
-		return -ENOMEM;
-	/* The last address may take all the time that is left. */
-	event_add(s->connecting,
-		  s->address_next < s->address_count ? &tv : NULL);
-	return 0;
-}
-
-/* The next address; why the one before it failed. */
-static void try_next(struct stream *s, const char *why)
-{
-	struct endpoint e = { .port = s->port };
-	int err;
-
-	s->phase = PHASE_CONNECTING;
-	while (s->address_next < s->address_count) {
-		e.ip = s->addresses[s->address_next++];
-		set_remote(s, e);
-		err = connect_to(s, &e);
-		if (!err)
-			return;
-		why = strerror(-err);
-		if (s->fd >= 0)
-			close(s->fd);
-		s->fd = -1;
-	}
-	if (!s->early_phase) {
-		end(s, why);
-		return;
-	}
-	snprintf(s->early, sizeof(s->early), "%s", why);
-	loop_timer_at(&s->timer, time_now());
-}
-
-static void on_resolved(void *owner, const struct ipaddr *a, unsigned n,
-			const char *why)
-{
-	struct stream *s = owner;
-	char text[320];
-
-	s->resolve = NULL;
-	memcpy(s->addresses, a, n * sizeof(*a));
-	s->address_count = n;
-	snprintf(text, sizeof(text), "the name %s does not resolve: %s", s->host,
-		 why ? why : "");
-	enter(s);
-	try_next(s, text);
-	leave(s);
-}
-
-static bool begin(struct stream *s)
-{
 	s->tls = tls_new_client();
-	if (!s->tls)
-		return false;
-	if (!ipaddr_parse(s->host, &s->addresses[0])) {
-		s->resolve = resolve_start(s->loop, s->host, on_resolved, s);
-		return s->resolve != NULL;
-	}
-	s->address_count = 1;
-	/* A failure is told from the loop, not from inside stream_connect(). */
-	s->early_phase = true;
-	try_next(s, "no address");
-	s->early_phase = false;
-	return true;
+	if (s->tls)
+		s->dial = dial_start(&p);
+	return s->dial != NULL;
 }
 
 struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 			      nsec_t timeout, uint32_t mark,
 			      const struct stream_events *h)
+{
+	return stream_connect_by(l, NULL, url, path, timeout, mark, h);
+}
+
+struct stream *stream_connect_by(struct loop *l, const struct proxy *proxy,
+				 const char *url, const char *path,
+				 nsec_t timeout, uint32_t mark,
+				 const struct stream_events *h)
 {
 	struct stream *s = new_stream(l, h);
 
@@ -573,7 +517,7 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	rand_bytes(s->nonce, sizeof(s->nonce));
 	loop_timer_at(&s->timer, nsec_add(time_now(), timeout));
-	if (!url_parse(url, s->host, &s->port) || !begin(s)) {
+	if (!url_parse(url, s->host, &s->port) || !begin(s, proxy)) {
 		destroy(s);
 		return NULL;
 	}
@@ -583,14 +527,15 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 bool stream_accept(struct loop *l, int fd, const struct endpoint *from,
 		   const struct stream_accept *a)
 {
-	struct stream *s = new_stream(l, a->events);
+	const struct stream_events none = { 0 };
+	struct stream *s = new_stream(l, &none);
 
 	if (!s)
 		return false;
 	s->group = a->group;
 	join_group(s);
-	s->upgrade_path = a->path;
-	websocket_init(&s->ws, true, a->message_max);
+	s->places = a->places;
+	websocket_init(&s->ws, true, a->places->message_max);
 	set_remote(s, *from);
 	loop_timer_at(&s->timer, nsec_add(time_now(), a->timeout));
 	if (start_tls(s, a->tls, fd, NULL))

@@ -22,6 +22,7 @@ enum {
 	STREAM_MESSAGE_MAX = 1 << 20, /* octets of one message, either way */
 };
 
+struct proxy;
 struct stream;
 
 struct stream_events {
@@ -31,6 +32,8 @@ struct stream_events {
 	/* closed() - for good; why is one clause ("connection refused"). The stream is
 	 * freed after the call. Not called by stream_free(). */
 	void (*closed)(void *owner, struct stream *s, const char *why);
+	/* drained() - the kernel has taken all that was sent; may be NULL */
+	void (*drained)(void *owner, struct stream *s);
 };
 
 /**
@@ -45,6 +48,15 @@ struct stream *stream_connect(struct loop *l, const char *url, const char *path,
 			      nsec_t timeout, uint32_t mark,
 			      const struct stream_events *h);
 
+/* stream_connect_by() - the same through an HTTP proxy; NULL or one that does not serve
+ * the URL's host: directly. The proxy is copied */
+struct stream *stream_connect_by(struct loop *l, const struct proxy *proxy,
+				 const char *url, const char *path,
+				 nsec_t timeout, uint32_t mark,
+				 const struct stream_events *h);
+
+/* stream_waiting() - octets sent that the kernel has not taken yet */
+size_t stream_waiting(const struct stream *s);
 /* stream_send() - queue one binary message; false: closed or more than 4 MiB wait */
 bool stream_send(struct stream *s, const void *m, size_t n);
 void stream_set_owner(struct stream *s, const struct stream_events *h);
@@ -75,6 +87,11 @@ struct stream_server_params {
 
 struct stream_server *stream_server_new(const struct stream_server_params *p,
 					char why[static 256]);
+/* stream_server_serve() - accept another request path too: its own events and limit;
+ * before the loop turns. false: no memory */
+must_check bool stream_server_serve(struct stream_server *s, const char *path,
+				    size_t message_max,
+				    const struct stream_events *events);
 /* stream_server_free() - frees every stream that it accepted; takes NULL */
 void stream_server_free(struct stream_server *s);
 uint16_t stream_server_port(const struct stream_server *s);

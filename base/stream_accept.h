@@ -19,13 +19,18 @@ struct stream_group { /* the streams that a server has accepted */
 	unsigned count;
 };
 
-struct stream_accept {
-	struct tls *tls; /* lives longer than the stream, as path and group do */
-	const char *path;
-	struct stream_group *group;
+struct stream_place { /* a request path, and whose its streams are */
+	struct stream_place *next;
+	char path[64];
 	size_t message_max;
+	struct stream_events events;
+};
+
+struct stream_accept {
+	struct tls *tls; /* lives longer than the stream, as places and group do */
+	const struct stream_place *places;
+	struct stream_group *group;
 	nsec_t timeout; /* until opened() */
-	const struct stream_events *events;
 };
 
 /* stream_socket_name() - getsockname(2); zero if it fails */

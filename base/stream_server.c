@@ -15,7 +15,6 @@
 #include "base/tls.h"
 
 enum {
-	PATH_ROOM = 64,
 	BACKLOG = 512,
 };
 
@@ -25,11 +24,9 @@ struct stream_server {
 	struct evconnlistener *listener;
 	struct stream_group group;
 	unsigned connections_max;
-	size_t message_max;
 	uint64_t refused;
 	nsec_t handshake_timeout;
-	char path[PATH_ROOM];
-	struct stream_events events;
+	struct stream_place place; /* the others hang on it */
 	uint16_t port;
 };
 
@@ -49,9 +46,8 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
 		      struct sockaddr *from, int n, void *arg)
 {
 	struct stream_server *v = arg;
-	const struct stream_accept a = { v->tls, v->path, &v->group,
-					 v->message_max, v->handshake_timeout,
-					 &v->events };
+	const struct stream_accept a = { v->tls, &v->place, &v->group,
+					 v->handshake_timeout };
 	struct sockaddr_storage ss = { 0 };
 	struct endpoint e;
 
@@ -80,6 +76,27 @@ static bool start_listening(struct stream_server *v, struct endpoint e)
 	return true;
 }
 
+static void set_place(struct stream_place *p, const char *path, size_t max,
+		      const struct stream_events *events)
+{
+	snprintf(p->path, sizeof(p->path), "%s", path);
+	p->message_max = max ? max : STREAM_MESSAGE_MAX;
+	p->events = *events;
+}
+
+bool stream_server_serve(struct stream_server *v, const char *path,
+			 size_t message_max, const struct stream_events *events)
+{
+	struct stream_place *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return false;
+	set_place(p, path, message_max, events);
+	p->next = v->place.next;
+	v->place.next = p;
+	return true;
+}
+
 struct stream_server *stream_server_new(const struct stream_server_params *p,
 					char why[static 256])
 {
@@ -91,10 +108,8 @@ struct stream_server *stream_server_new(const struct stream_server_params *p,
 		return NULL;
 	v->loop = p->loop;
 	v->connections_max = p->connections_max;
-	v->message_max = p->message_max ? p->message_max : STREAM_MESSAGE_MAX;
 	v->handshake_timeout = p->handshake_timeout;
-	v->events = p->events;
-	snprintf(v->path, sizeof(v->path), "%s", p->path);
+	set_place(&v->place, p->path, p->message_max, &p->events);
 	v->tls = tls_new_server(p->cert_path, p->key_path, why);
 	if (v->tls && start_listening(v, p->listen))
 		return v;
@@ -113,6 +128,12 @@ void stream_server_free(struct stream_server *v)
 		stream_free(v->group.first);
 	if (v->listener)
 		evconnlistener_free(v->listener);
+	while (v->place.next) {
+		struct stream_place *p = v->place.next;
+
+		v->place.next = p->next;
+		free(p);
+	}
 	tls_free(v->tls);
 	free(v);
 }

@@ -62,6 +62,10 @@ const char *upgrade_judge_response(const struct http_head *h,
 	struct slice accept = http_field(h, "Sec-WebSocket-Accept");
 	char expected[TLS_ACCEPT_TEXT], key[BASE64_ROOM(UPGRADE_NONCE)];
 
+	if (h->response && (h->status / 100 == 3 || h->status == 200 ||
+			    h->status == 511))
+		return "a web page answers in place of the server: is this "
+		       "network asking for a login? Open a browser and sign in";
 	if (!h->response || h->status != 101)
 		return "the server speaks HTTP but no WebSocket there";
 	base64_write(nonce, UPGRADE_NONCE, key);

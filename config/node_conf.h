@@ -19,6 +19,7 @@
 #include "base/addr.h"
 #include "base/attr.h"
 #include "base/log.h"
+#include "base/proxy.h"
 #include "crypto/key.h"
 
 enum {
@@ -49,6 +50,8 @@ struct node_conf {
 	char aead[32]; /* Aead: force an implementation; "" chosen */
 	uint32_t mark; /* FwMark; 0 none */
 	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
+	bool have_proxy; /* Proxy was given: the environment does not count */
+	struct proxy proxy; /* Proxy, ProxyUser, ProxyPassword, NoProxy */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;
 	struct ipaddr address_ips[NODE_CONF_ADDRESSES_MAX]; /* [Interface] Address */

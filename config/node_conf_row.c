@@ -265,6 +265,69 @@ static const struct node_conf_kind psk = { psk_set, hidden_print, true };
 static const struct node_conf_kind public_key = { public_set, public_print,
 						  false };
 
+/* Proxies */
+
+static bool proxy_set(const struct node_conf_row *r, void *at, const char *value,
+		      char why[static VALUE_WHY])
+{
+	struct node_conf *c = at;
+	struct proxy p = { 0 };
+
+	if (strcasecmp(value, "none") &&
+	    (!proxy_parse(value, &p) || p.user[0])) {
+		snprintf(why, VALUE_WHY, "it names no HTTP proxy; allowed is "
+			 "http://HOST:PORT, the login in ProxyUser and "
+			 "ProxyPassword, or none");
+		return false;
+	}
+	memcpy(c->proxy.host, p.host, sizeof(p.host));
+	c->proxy.port = p.port;
+	c->have_proxy = true;
+	return true;
+}
+
+static void proxy_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	const struct node_conf *c = at;
+
+	if (c->have_proxy && c->proxy.host[0])
+		fprintf(f, strchr(c->proxy.host, ':') ?
+				   "%s = http://[%s]:%u\n" : "%s = http://%s:%u\n",
+			r->key, c->proxy.host, c->proxy.port);
+	else if (c->have_proxy)
+		fprintf(f, "%s = none\n", r->key);
+}
+
+static bool word_set(const struct node_conf_row *r, void *at, const char *value,
+		     char why[static VALUE_WHY])
+{
+	size_t n = strlen(value);
+
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)value[i] < ' ' || value[i] == 0x7f)
+			n = r->room;
+	if (n < r->room) {
+		memcpy(field(r, at), value, n + 1);
+		return true;
+	}
+	snprintf(why, VALUE_WHY, "too long, or with control characters; allowed "
+		 "are up to %zu octets", r->room - 1);
+	return false;
+}
+
+static void word_hidden_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	const char *text = field_of(r, at);
+
+	if (text[0])
+		fprintf(f, "# %s is set (hidden)\n", r->key);
+}
+
+static const struct node_conf_kind proxy = { proxy_set, proxy_print, false };
+static const struct node_conf_kind plain = { word_set, text_print, false };
+static const struct node_conf_kind hidden = { word_set, word_hidden_print,
+						   true };
+
 /* Places */
 
 static bool endpoint_set(const struct node_conf_row *r, void *at,
@@ -401,6 +464,17 @@ const struct node_conf_row node_conf_rows[] = {
 	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,
 	  "Force one implementation of packet encryption by its name. Default: the "
 	  "fastest that this CPU can run." },
+	{ "Node", false, "Proxy", &proxy, MINE(proxy), 0, 0,
+	  "HTTP proxy that leads out, http://HOST:PORT, for connections to the "
+	  "coordination server and to relays over TLS; none: connect directly. "
+	  "Default: what the environment says in https_proxy, with no_proxy." },
+	{ "Node", false, "ProxyUser", &plain, MINE(proxy.user), 0, 0,
+	  "User, where the proxy asks for one (Basic). Default: none." },
+	{ "Node", false, "ProxyPassword", &hidden, MINE(proxy.password), 0, 0,
+	  "The user's password; the file must then have mode 0600." },
+	{ "Node", false, "NoProxy", &plain, MINE(proxy.except), 0, 0,
+	  "Hosts that need no proxy, separated by commas: names, which mean their "
+	  "subdomains too, addresses, prefixes, or \\*. Default: none." },
 	{ "Interface", false, "ListenPort", &u16, MINE(port), 0, 65535,
 	  "UDP port. Flag *--port*. Default 0: one of 20000 to 31999, chosen once "
 	  "and kept in State." },

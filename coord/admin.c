@@ -133,6 +133,34 @@ static json_t *expire_node(struct admin *a, const json_t *request, const char **
 	return *why ? NULL : json_object();
 }
 
+static json_t *add_relay(struct admin *a, const json_t *request, const char **why)
+{
+	*why = server_relay_add(a->p.server, request);
+	return *why ? NULL : json_object();
+}
+
+static json_t *remove_relay(struct admin *a, const json_t *request,
+			    const char **why)
+{
+	const char *name = proto_text(request, "name");
+
+	*why = name ? server_relay_remove(a->p.server, name) : "name the relay";
+	return *why ? NULL : json_object();
+}
+
+static json_t *list_relays(struct admin *a, const json_t *request, const char **why)
+{
+	json_t *o = json_object();
+	char text[KEY_TEXT];
+
+	(void)request;
+	(void)why;
+	proto_set_number(o, "version", 1);
+	proto_set_text(o, "coord_key", sign_public_text(&a->p.sign, text));
+	json_object_set_new(o, "relays", server_relays(a->p.server));
+	return o;
+}
+
 static json_t *list_routes(struct admin *a, const json_t *request, const char **why)
 {
 	(void)request;
@@ -182,7 +210,10 @@ static json_t *show_status(struct admin *a, const json_t *request, const char **
 static const struct command commands[] = {
 	{ "invite", true, make_invite }, { "nodes", true, list_nodes },
 	{ "remove", true, remove_node }, { "expire", true, expire_node },
-	{ "status", false, show_status }, { "routes", true, list_routes },
+	{ "status", false, show_status },
+	{ "relay-add", true, add_relay }, { "relay-remove", true, remove_relay },
+	{ "relay-list", false, list_relays },
+	{ "routes", true, list_routes },
 	{ "route", true, change_route },
 };
 

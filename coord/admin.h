@@ -32,6 +32,7 @@ struct admin_params {
 	struct server *server; /* borrowed for life, as the rest */
 	struct registry *registry;
 	const struct key_public *key; /* for invites */
+	struct sign_public sign; /* of tokens: what further relays are told */
 	const char *url;
 };
 

@@ -352,7 +352,7 @@ static void start(struct coord_client *c)
 	c->state = STATE_CONNECTING;
 	/* Also bounds the wait for the welcome, see on_timer(). */
 	loop_timer_at(&c->timer, nsec_add(time_now(), 2 * connect_timeout));
-	c->stream = stream_connect(c->p.loop, c->p.url, PROTO_PATH,
+	c->stream = stream_connect_by(c->p.loop, c->p.proxy, c->p.url, PROTO_PATH,
 				   connect_timeout, c->p.mark, &events);
 	if (!c->stream)
 		retry(c, "the server's URL is not https://HOST[:PORT]");

@@ -21,6 +21,7 @@
 #include "crypto/key.h"
 
 struct coord_client;
+struct proxy;
 
 struct coord_client_params {
 	struct loop *loop;
@@ -34,6 +35,7 @@ struct coord_client_params {
 	bool fast_aes;
 	struct netmap *netmap; /* borrowed for life; changed before netmap_changed() */
 	uint32_t mark; /* SO_MARK of the connection, 0: none */
+	const struct proxy *proxy; /* borrowed for life; NULL: none */
 
 	void *owner; /* handed to the callbacks */
 	void (*state_changed)(void *owner, bool connected, const char *why);

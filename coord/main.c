@@ -34,6 +34,9 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] invite [--reusable] [--expires 24h]\n"
 	"                  [--tag T]... [--name N]\n"
 	"       adit-coord [--admin-socket PATH] nodes [--json]\n"
+	"       adit-coord [--admin-socket PATH] relay list [--json]\n"
+	"       adit-coord [--admin-socket PATH] relay add NAME ADDR[:PORT] KEY [URL]\n"
+	"       adit-coord [--admin-socket PATH] relay remove NAME\n"
 	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | status\n"
 	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
 	"                  approve NODE SUBNET | revoke NODE SUBNET\n"
@@ -265,6 +268,74 @@ static int run_status(const struct settings *s, int argc, char **argv)
 	return 0;
 }
 
+static void print_relays(const json_t *o)
+{
+	const json_t *relay;
+	size_t i;
+
+	printf("signing key for adit-relay --coord-key: %s\n",
+	       proto_text(o, "coord_key"));
+	printf("%-16s %-45s %-28s %s\n", "NAME", "KEY", "UDP", "TLS");
+	json_array_foreach(json_object_get(o, "relays"), i, relay) {
+		const char *url = proto_text(relay, "url");
+		const char *at = json_string_value(
+			json_array_get(json_object_get(relay, "at"), 0));
+
+		printf("%-16s %-45s %-28s %s\n", proto_text(relay, "name"),
+		       proto_text(relay, "key"), at ? at : "-", url ? url : "-");
+	}
+}
+
+static int list_relays(const struct settings *s, bool json)
+{
+	json_t *result;
+	int status = ask(s, request_of("relay-list"), &result);
+
+	if (status)
+		return status;
+	if (json) {
+		json_dumpf(result, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_relays(result);
+	}
+	json_decref(result);
+	return 0;
+}
+
+static int change_relays(const struct settings *s, int argc, char **argv)
+{
+	bool add = !strcmp(argv[1], "add");
+	json_t *request = request_of(add ? "relay-add" : "relay-remove"), *result;
+	int status;
+
+	proto_set_text(request, "name", argv[2]);
+	if (add) {
+		json_object_set_new(request, "at", json_pack("[s]", argv[3]));
+		proto_set_text(request, "key", argv[4]);
+	}
+	if (argc > 5)
+		proto_set_text(request, "url", argv[5]);
+	status = ask(s, request, &result);
+	if (!status)
+		json_decref(result);
+	return status;
+}
+
+static int run_relay(const struct settings *s, int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	bool json = argc == 3 && !strcmp(argv[2], "--json");
+
+	if (!strcmp(verb, "list") && (argc == 2 || json))
+		return list_relays(s, json);
+	if ((!strcmp(verb, "add") && (argc == 5 || argc == 6)) ||
+	    (!strcmp(verb, "remove") && argc == 3))
+		return change_relays(s, argc, argv);
+	return wrong_usage("relay takes list [--json], add NAME ADDR[:PORT] KEY "
+			   "[URL], or remove NAME", NULL, NULL);
+}
+
 static int run_backup(const struct settings *s, int argc, char **argv)
 {
 	char why[512];
@@ -301,7 +372,8 @@ static int run_command(const struct settings *s, int argc, char **argv)
 	} commands[] = {
 		{ "invite", run_invite }, { "nodes", run_nodes },
 		{ "remove", run_on_node }, { "expire", run_on_node },
-		{ "status", run_status }, { "route", run_route },
+		{ "status", run_status }, { "relay", run_relay },
+		{ "route", run_route },
 		{ "backup", run_backup },
 		{ "restore", run_restore },
 	};

@@ -185,19 +185,26 @@ bool members_can_delta(const struct members *m, uint64_t version)
 	return version && version >= m->oldest && version <= m->version;
 }
 
+static json_t *relays_json(const struct members *m)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < m->relay_count; i++)
+		json_array_append_new(a, record_relay_json(&m->relays[i]));
+	return a;
+}
+
 static json_t *map_frame(const struct members *m, const struct member *viewer)
 {
 	char v4[ADDR_TEXT], v6[ADDR_TEXT];
-	json_t *o = proto_new(PROTO_NETMAP), *relays = json_array();
+	json_t *o = proto_new(PROTO_NETMAP);
 
 	proto_set_number(o, "version", m->version);
 	proto_set_number(o, "network", m->network);
 	json_object_set_new(o, "overlay",
 			    json_pack("[s,s]", prefix_text(&m->overlay[0], v4),
 				      prefix_text(&m->overlay[1], v6)));
-	for (unsigned i = 0; i < m->relay_count; i++)
-		json_array_append_new(relays, record_relay_json(&m->relays[i]));
-	json_object_set_new(o, "relays", relays);
+	json_object_set_new(o, "relays", relays_json(m));
 	json_object_set_new(o, "self", record_node_json(&viewer->node));
 	json_object_set_new(o, "peers", json_array());
 	return o;
@@ -262,6 +269,8 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 		o = proto_new(PROTO_NETMAP);
 		json_object_set_new(o, "peers", json_array());
 		proto_set_number(o, "version", m->version);
+		if (m->relays_version > from)
+			json_object_set_new(o, "relays", relays_json(m));
 		if (viewer->version > from)
 			json_object_set_new(o, "self",
 					    record_node_json(&viewer->node));

@@ -60,6 +60,7 @@ struct members {
 	struct prefix overlay[2];
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
+	uint64_t relays_version; /* of the last change to them */
 };
 
 must_check int members_load(struct members *m, struct registry *r);

@@ -22,6 +22,7 @@ struct json_t;
 
 enum {
 	NETMAP_NAME = 64, /* DNS label with NUL */
+	NETMAP_URL = 256,
 	NETMAP_ROUTES_MAX = 64,
 	NETMAP_RELAYS_MAX = 8,
 	NETMAP_PEERS_MAX = 65536,
@@ -32,6 +33,7 @@ struct netmap_relay {
 	char name[32];
 	struct key_public key;
 	struct endpoint at[2]; /* IPv4, IPv6; zero: none. STUN here and on port + 1 */
+	char url[NETMAP_URL]; /* https://HOST[:PORT], where it is over TLS; "": nowhere */
 };
 
 struct netmap_node {

@@ -36,7 +36,7 @@
  *   records
  *   node     id, name, key, v4, v6, routes [..], online, fast_aes, generation,
  *            candidates [{at, kind, attested}], rtt [..], sig (unused yet)
- *   relay    id, name, key, at [..]
+ *   relay    id, name, key, at [..], url                url: over TLS
  */
 #pragma once
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/url.h"
 #include "coord/name.h"
 #include "coord/proto.h"
 
@@ -214,6 +215,8 @@ json_t *record_relay_json(const struct netmap_relay *r)
 			json_array_append_new(
 				at, json_string(endpoint_text(&r->at[i], text)));
 	json_object_set_new(o, "at", at);
+	if (r->url[0])
+		proto_set_text(o, "url", r->url);
 	return o;
 }
 
@@ -235,8 +238,10 @@ static void relay_endpoints_read(const json_t *array, struct netmap_relay *out)
 
 bool record_relay_read(const json_t *o, struct netmap_relay *out)
 {
-	const char *name = proto_text(o, "name");
+	const char *name = proto_text(o, "name"), *url = proto_text(o, "url");
 	uint64_t id = proto_number(o, "id");
+	char host[URL_HOST];
+	uint16_t port;
 	struct netmap_relay r = { .id = (uint32_t)id };
 
 	if (!id || id > UINT32_MAX || !name || !name_valid(name) ||
@@ -244,6 +249,8 @@ bool record_relay_read(const json_t *o, struct netmap_relay *out)
 	    key_public_is_zero(&r.key))
 		return false;
 	memcpy(r.name, name, strlen(name));
+	if (url && strlen(url) < sizeof(r.url) && url_parse(url, host, &port))
+		strcpy(r.url, url);
 	relay_endpoints_read(json_object_get(o, "at"), &r);
 	if (endpoint_is_zero(&r.at[0]) && endpoint_is_zero(&r.at[1]))
 		return false;

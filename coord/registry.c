@@ -38,6 +38,11 @@ static const char *const schema[] = {
 	" hash BLOB PRIMARY KEY, reusable INTEGER NOT NULL,"
 	" used INTEGER NOT NULL DEFAULT 0, expires INTEGER NOT NULL,"
 	" name TEXT NOT NULL, tags TEXT NOT NULL);",
+
+	"CREATE TABLE relay("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" name TEXT NOT NULL UNIQUE, key BLOB NOT NULL UNIQUE,"
+	" v4 TEXT NOT NULL, v6 TEXT NOT NULL, url TEXT NOT NULL);",
 };
 
 struct registry {
@@ -476,6 +481,69 @@ bool registry_was_removed(struct registry *r, const struct key_public *machine)
 	found = step(&q);
 	(void)!finish(&q);
 	return found;
+}
+
+/* ---- relays ---- */
+
+int registry_relay_add(struct registry *r, struct registry_relay *relay)
+{
+	struct statement q = prepare(
+		r, "INSERT INTO relay(name,key,v4,v6,url) VALUES(?,?,?,?,?)");
+	char at[2][ADDR_TEXT] = { "", "" };
+	int err;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (!endpoint_is_zero(&relay->at[i]))
+			endpoint_text(&relay->at[i], at[i]);
+	bind_text(&q, relay->name);
+	bind_octets(&q, relay->key.b, sizeof(relay->key.b));
+	bind_text(&q, at[0]);
+	bind_text(&q, at[1]);
+	bind_text(&q, relay->url);
+	err = execute(&q);
+	if (!err)
+		relay->id = (uint64_t)sqlite3_last_insert_rowid(r->db);
+	return err;
+}
+
+int registry_relay_remove(struct registry *r, const char *name)
+{
+	struct statement q = prepare(r, "DELETE FROM relay WHERE name=?");
+	int err;
+
+	bind_text(&q, name);
+	err = execute(&q);
+	if (err)
+		return err;
+	return sqlite3_changes(r->db) ? 0 : -ENOENT;
+}
+
+static bool column_endpoint(struct statement *q, int i, struct endpoint *out)
+{
+	char text[ADDR_TEXT];
+
+	column_text(q, i, text, sizeof(text));
+	return !text[0] || endpoint_parse(text, out);
+}
+
+int registry_each_relay(struct registry *r,
+			void (*f)(void *owner, const struct registry_relay *relay),
+			void *owner)
+{
+	struct statement q = prepare(
+		r, "SELECT id,name,key,v4,v6,url FROM relay ORDER BY id");
+
+	while (step(&q)) {
+		struct registry_relay relay = { .id = column_number(&q, 0) };
+
+		column_text(&q, 1, relay.name, sizeof(relay.name));
+		column_text(&q, 5, relay.url, sizeof(relay.url));
+		if (column_octets(&q, 2, relay.key.b, sizeof(relay.key.b)) &&
+		    column_endpoint(&q, 3, &relay.at[0]) &&
+		    column_endpoint(&q, 4, &relay.at[1]))
+			f(owner, &relay);
+	}
+	return finish(&q);
 }
 
 /* ---- copies ---- */

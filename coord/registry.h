@@ -33,6 +33,14 @@ enum {
 	REGISTRY_TAGS = 1024,
 };
 
+struct registry_relay { /* a further relay, as its operator gave it */
+	uint64_t id; /* never reused */
+	char name[32];
+	struct key_public key;
+	struct endpoint at[2]; /* IPv4, IPv6; zero: none */
+	char url[NETMAP_URL];
+};
+
 struct registry_invite {
 	uint8_t hash[REGISTRY_HASH]; /* of the secret, which is not stored */
 	bool reusable;
@@ -97,6 +105,16 @@ must_check int registry_each_node(struct registry *r,
 				  void (*f)(void *owner,
 					    const struct registry_node *n),
 				  void *owner);
+/* registry_relay_add() - gives r->id; -EEXIST: name or key is taken */
+must_check int registry_relay_add(struct registry *r, struct registry_relay *relay);
+/* registry_relay_remove() - by name; -ENOENT: there is none */
+must_check int registry_relay_remove(struct registry *r, const char *name);
+/* registry_each_relay() - by id */
+must_check int registry_each_relay(struct registry *r,
+				   void (*f)(void *owner,
+					     const struct registry_relay *relay),
+				   void *owner);
+
 /* registry_each_removed() - the latest `max`, oldest first */
 must_check int registry_each_removed(struct registry *r, unsigned max,
 				     void (*f)(void *owner, uint64_t id,

@@ -28,12 +28,13 @@
 #include "coord/admin.h"
 #include "coord/coord_figures.h"
 #include "coord/ipam.h"
+#include "coord/relays.h"
 #include "coord/server.h"
 #include "relay/service.h"
+#include "relay/tlsservice.h"
 
 enum {
 	SECRET_FILE_MAX = 256,
-	RELAY_ID = 1,
 };
 
 struct run {
@@ -46,6 +47,7 @@ struct run {
 	struct server *server;
 	struct admin *admin;
 	struct relay_service *relay;
+	struct tlsservice *tls; /* the relay's clients over TLS */
 	struct key_private channel, relay_key;
 	struct key_public channel_public;
 	struct sign_private sign;
@@ -274,8 +276,9 @@ static void find_relay_addresses(struct run *r)
 
 static void describe_relay(struct run *r)
 {
-	r->here.id = RELAY_ID;
+	r->here.id = RELAYS_OWN_ID;
 	strcpy(r->here.name, "coord");
+	snprintf(r->here.url, sizeof(r->here.url), "%s", r->url);
 	key_public_of(&r->relay_key, &r->here.key);
 	if (endpoint_is_zero(&r->s->relay[0]) && endpoint_is_zero(&r->s->relay[1]))
 		find_relay_addresses(r);
@@ -305,7 +308,11 @@ static bool start_relay(struct run *r, char why[static 512])
 	sign_public_of(&r->sign, &p.coord);
 	r->relay = relay_service_start(&p, why);
 	key_private_wipe(&p.key);
-	return r->relay != NULL;
+	if (!r->relay)
+		return false;
+	snprintf(why, 512, "out of memory");
+	r->tls = tlsservice_new(&r->loop, r->relay);
+	return r->tls && tlsservice_serve(r->tls, server_streams(r->server));
 }
 
 static void on_removed(void *owner, const struct key_public *tunnel)
@@ -420,6 +427,7 @@ static bool start_admin(struct run *r, char why[static 512])
 				  .server = r->server, .registry = r->registry,
 				  .key = &r->channel_public, .url = r->url };
 
+	sign_public_of(&r->sign, &p.sign);
 	r->admin = admin_new(&p, why);
 	return r->admin != NULL;
 }
@@ -438,6 +446,7 @@ static void stop(struct run *r)
 	scrape_free(r->scrape);
 	admin_free(r->admin);
 	server_free(r->server);
+	tlsservice_free(r->tls);
 	relay_service_stop(r->relay);
 	registry_close(r->registry);
 	if (r->loop.base) {

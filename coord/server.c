@@ -18,6 +18,7 @@
 #include "coord/budget.h"
 #include "coord/enrol.h"
 #include "coord/proto.h"
+#include "coord/relays.h"
 #include "coord/record.h"
 #include "coord/routes.h"
 #include "crypto/channel.h"
@@ -449,6 +450,13 @@ static void on_opened(void *owner, struct stream *stream)
 
 /* ---- set-up ---- */
 
+static void load_relays(struct server *s)
+{
+	memcpy(s->members.relays, s->p.relays, sizeof(s->p.relays));
+	s->members.relay_count = relays_load(s->p.registry, s->members.relays,
+					     s->p.relay_count);
+}
+
 static bool start(struct server *s, char why[static 256])
 {
 	struct stream_server_params p = {
@@ -471,8 +479,7 @@ static bool start(struct server *s, char why[static 256])
 		return false;
 	s->members.network = s->p.network;
 	memcpy(s->members.overlay, s->p.overlay, sizeof(s->p.overlay));
-	memcpy(s->members.relays, s->p.relays, sizeof(s->p.relays));
-	s->members.relay_count = s->p.relay_count;
+	load_relays(s);
 	s->streams = stream_server_new(&p, why);
 	if (!s->streams)
 		return false;
@@ -516,6 +523,11 @@ uint16_t server_port(const struct server *s)
 	return stream_server_port(s->streams);
 }
 
+struct stream_server *server_streams(struct server *s)
+{
+	return s->streams;
+}
+
 void server_stats(const struct server *s, struct server_stats *out)
 {
 	*out = s->stats;
@@ -523,6 +535,40 @@ void server_stats(const struct server *s, struct server_stats *out)
 }
 
 /* ---- for administrators ---- */
+
+/* relays_changed() - everybody's map has a new version, with the new list in it */
+static const char *relays_changed(struct server *s)
+{
+	load_relays(s);
+	if (!members_next_version(&s->members))
+		return "the database refused; see the server's log and its disk";
+	s->members.relays_version = s->members.version;
+	arm_push(s, 0);
+	return NULL;
+}
+
+const char *server_relay_add(struct server *s, const json_t *request)
+{
+	const char *why = relays_add(s->p.registry, request);
+
+	return why ? why : relays_changed(s);
+}
+
+const char *server_relay_remove(struct server *s, const char *name)
+{
+	const char *why = relays_remove(s->p.registry, name);
+
+	return why ? why : relays_changed(s);
+}
+
+json_t *server_relays(const struct server *s)
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < s->members.relay_count; i++)
+		json_array_append_new(a, record_relay_json(&s->members.relays[i]));
+	return a;
+}
 
 const char *server_remove(struct server *s, const char *node)
 {

@@ -26,6 +26,7 @@ enum {
 };
 
 struct server;
+struct stream_server;
 
 struct server_params {
 	struct loop *loop;
@@ -47,8 +48,13 @@ struct server_params {
 struct server *server_new(const struct server_params *p, char why[static 256]);
 void server_free(struct server *s); /* takes NULL */
 uint16_t server_port(const struct server *s);
+/* server_streams() - to serve other request paths on the same port */
+struct stream_server *server_streams(struct server *s);
 
 /* What an administrator asks; NULL or a sentence. */
+const char *server_relay_add(struct server *s, const json_t *request);
+const char *server_relay_remove(struct server *s, const char *name);
+json_t *server_relays(const struct server *s); /* a new reference */
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */

@@ -16,7 +16,9 @@
 #include "daemon/network.h"
 #include "daemon/mapping.h"
 #include "daemon/notes.h"
+#include "daemon/parcel.h"
 #include "daemon/routes.h"
+#include "daemon/streams.h"
 
 enum {
 	PATIENCE = 15, /* tries for what a killed daemon may hold yet, 20 ms apart */
@@ -153,6 +155,11 @@ static int start_workers(struct node *n)
 		w->mtu = n->conf.mtu;
 		w->notes = &n->rings[i];
 		w->notes_fd = n->notes_fd;
+		err = ring_init(&n->parcels[i], sizeof(struct parcel),
+				PARCEL_SLOTS);
+		if (err)
+			return err;
+		w->parcels = &n->parcels[i];
 		err = worker_start(w);
 		if (err) {
 			w->fwd = NULL; /* not running */
@@ -177,7 +184,9 @@ static int open_rest(struct node *n)
 	if (n->notes_fd < 0)
 		return -errno;
 	err = loop_watch_add(&n->loop, &n->notes_watch, n->notes_fd, on_notes);
-	return err ? err : start_workers(n);
+	if (!err)
+		err = start_workers(n);
+	return err ? err : streams_init(n);
 }
 
 static int open_device(struct node *n, char why[static 512])
@@ -221,8 +230,11 @@ void host_close(struct node *n)
 			worker_stop(&n->workers[i]);
 	free(n->workers);
 	n->workers = NULL;
-	for (unsigned i = 0; i < FWD_WORKERS_MAX; i++)
+	for (unsigned i = 0; i < FWD_WORKERS_MAX; i++) {
 		ring_done(&n->rings[i]);
+		ring_done(&n->parcels[i]);
+	}
+	streams_done(n);
 	loop_watch_del(&n->notes_watch);
 	if (n->notes_fd >= 0)
 		close(n->notes_fd);

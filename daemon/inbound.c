@@ -260,22 +260,30 @@ static void take_train(struct worker *w, struct pending *b,
 	}
 }
 
+void inbound_trains(struct worker *w, const struct udp_in *in, unsigned count,
+		    unsigned port)
+{
+	struct pending b;
+
+	b.count = 0;
+	for (unsigned i = 0; i < count; i++)
+		take_train(w, &b, &in[i], port);
+	open_pending(w, &b);
+	if (w->merge_count)
+		flush_merge(w);
+}
+
 bool inbound_turn(struct worker *w, unsigned port)
 {
 	struct udp_in in[WORKER_TRAINS];
-	struct pending b;
 	int n;
 
-	b.count = 0;
 	for (unsigned i = 0; i < WORKER_TRAINS; i++) {
 		in[i].data = w->receive_buffers + (size_t)i * UDP_TRAIN_MAX;
 		in[i].room = UDP_TRAIN_MAX;
 	}
 	n = udp_recv(worker_udp(w, port), in, WORKER_TRAINS);
-	for (int i = 0; i < n; i++)
-		take_train(w, &b, &in[i], port);
-	open_pending(w, &b);
-	if (w->merge_count)
-		flush_merge(w);
+	if (n > 0)
+		inbound_trains(w, in, (unsigned)n, port);
 	return n == WORKER_TRAINS;
 }

@@ -150,6 +150,11 @@ static void on_stop(struct loop_signal *s, nsec_t now)
 	loop_stop(&node.loop);
 }
 
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
 /* rest_text() - the settings that a reload cannot change; heap */
 static char *rest_text(const struct node_conf *c, enum log_level level)
 {
@@ -210,6 +215,10 @@ static int prepare(struct node *n, char why[static 512])
 							 n->state.tunnel;
 	key_public_of(&n->identity.private_key, &n->identity.public_key);
 	n->key_seed = rand_u64();
+	if (n->conf.have_proxy)
+		n->proxy = n->conf.proxy;
+	else
+		proxy_from_environment(environment, &n->proxy);
 	netmap_init(&n->netmap);
 	if (loop_init(&n->loop) < 0 || fwd_init(&n->fwd) < 0) {
 		snprintf(why, 512, "out of memory");
@@ -268,6 +277,7 @@ static void finish(struct node *n)
 	free(n->peers);
 	netmap_done(&n->netmap);
 	loop_done(&n->loop);
+	secret_wipe(&n->proxy, sizeof(n->proxy));
 	secret_wipe(&n->identity, sizeof(n->identity));
 	state_done(&n->state);
 	node_conf_done(&n->conf);

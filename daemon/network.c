@@ -243,6 +243,10 @@ static void on_state(void *owner, bool connected, const char *why)
 			 connected ? "connected" : "disconnected",
 			 connected || !why ? "" : ": ",
 			 connected || !why ? "" : why);
+	else if (!connected && why && strcmp(why, n->coord_why))
+		log_warn("coordination server: %s", why);
+	snprintf(n->coord_why, sizeof(n->coord_why), "%s",
+		 connected || !why ? "" : why);
 	n->coord_connected = connected;
 	if (connected)
 		discovery_local_changed(n, time_now());
@@ -364,6 +368,7 @@ void network_start(struct node *n)
 		.fast_aes = aead_fast_aes(),
 		.netmap = &n->netmap,
 		.mark = n->conf.mark,
+		.proxy = &n->proxy,
 		.owner = n,
 		.state_changed = on_state,
 		.joined = on_joined,

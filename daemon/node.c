@@ -17,6 +17,7 @@
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 #include "daemon/router.h"
+#include "daemon/streams.h"
 
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets)
@@ -24,7 +25,9 @@ void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t
 	struct udp_out o = { .to = *to, .data = data, .n = octets, .ttl = ttl };
 	unsigned sent;
 
-	if (port >= WORKER_PORTS_MAX || !atomic_load(&n->ports[port].open) ||
+	if (port >= WORKER_STREAM_PORT)
+		streams_send(n, port - WORKER_STREAM_PORT, data, octets);
+	else if (!atomic_load(&n->ports[port].open) ||
 	    udp_send(&n->ports[port].udp[0], &o, 1, &sent) < 0)
 		drop_count(&n->drops, DROP_UDP_SEND);
 }
@@ -66,6 +69,7 @@ void node_schedule(struct node *n)
 	nsec_t at = first ? first->at : NSEC_NEVER;
 
 	at = nsec_min(at, relays_next_expiry(n));
+	at = nsec_min(at, streams_next_expiry(n));
 	at = nsec_min(at, discovery_next_expiry(n));
 	loop_timer_at(&n->timer, at);
 }

@@ -10,6 +10,7 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   mapping    our main ports kept open at the routers
  *   relays     our registration at each relay
+ *   streams    TLS to relays where UDP does not get through
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine
@@ -24,6 +25,7 @@
 #include "base/hmap.h"
 #include "base/heap.h"
 #include "base/loop.h"
+#include "base/proxy.h"
 #include "config/node_conf.h"
 #include "coord/client.h"
 #include "coord/netmap.h"
@@ -31,6 +33,7 @@
 #include "daemon/fwd.h"
 #include "daemon/state.h"
 #include "daemon/worker.h"
+#include "relay/backlog.h"
 #include "relay/client.h"
 #include "traversal/natcheck.h"
 #include "traversal/pathset.h"
@@ -82,11 +85,21 @@ struct peer {
 	uint8_t hints[3][BOX_HINT_OCTETS]; /* registered, by epoch - 1, 0, + 1 */
 };
 
+struct relay_stream { /* streams.h */
+	struct node *node;
+	struct stream *stream; /* NULL: none */
+	bool open;
+	struct backlog queue; /* what the stream has no room for yet */
+	nsec_t again, wait; /* next try; 0: no try has failed */
+	char why[256]; /* it could not be opened, or closed */
+};
+
 struct relay_slot {
 	struct relay_client *client; /* NULL: free */
 	struct netmap_relay info;
 	uint64_t changes; /* relay_client_status() last seen */
 	struct relay_client_status status;
+	struct relay_stream tls;
 };
 
 /* Does the host reach this subnet without us? Asked of the kernel a moment ago. */
@@ -117,7 +130,9 @@ struct node {
 	struct port ports[WORKER_PORTS_MAX];
 	struct worker *workers;
 	unsigned worker_count;
-	struct ring rings[FWD_WORKERS_MAX];
+	struct ring rings[FWD_WORKERS_MAX], parcels[FWD_WORKERS_MAX];
+	struct worker stream_worker; /* without thread: takes in what streams bring */
+	struct ring stream_notes;
 	struct fwd fwd;
 	int notes_fd;
 	struct loop_watch notes_watch;
@@ -153,6 +168,7 @@ struct node {
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];
+	struct proxy proxy; /* for TLS; host "": none */
 	uint8_t token[RELAY_TOKEN_MAX];
 	size_t token_n;
 
@@ -162,6 +178,7 @@ struct node {
 	bool netmap_unsaved; /* changed since it was last saved */
 	struct coord_client *coord;
 	bool coord_connected;
+	char coord_why[256]; /* it is not connected; "": it is */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
 	/* names */

@@ -16,6 +16,7 @@
 #include "daemon/discovery.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/streams.h"
 
 enum {
 	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded */
@@ -160,7 +161,9 @@ static void take_datagram(struct node *n, struct note *note, nsec_t now)
 	struct pathset_source src = { .socket = note->port,
 				      .from = note->from };
 
-	if (relay_is(note->data, note->n))
+	if (note->port >= WORKER_STREAM_PORT && !relay_is(note->data, note->n))
+		drop_count(&n->drops, DROP_UNKNOWN_TYPE);
+	else if (relay_is(note->data, note->n))
 		relays_input(n, note->data, note->n, note->port, &note->from,
 			     now);
 	else
@@ -247,11 +250,15 @@ void notes_ready(struct node *n, nsec_t now)
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
 	n->handshakes_this_turn = 0;
+	streams_collect(n);
 	for (unsigned i = 0; i < n->worker_count; i++) {
 		more |= take_ring(n, &n->rings[i], now);
 		if (atomic_exchange(&n->workers[i].missed, false))
 			take_missed(n, now);
 	}
+	more |= take_ring(n, &n->stream_notes, now);
+	if (atomic_exchange(&n->stream_worker.missed, false))
+		take_missed(n, now);
 	if (more && write(n->notes_fd, &one, sizeof(one)) < 0)
 		log_error("notes: cannot ring: %s", strerror(errno));
 	node_schedule(n);

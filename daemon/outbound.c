@@ -15,6 +15,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "daemon/parcel.h"
 #include "tun/ip.h"
 
 enum {
@@ -278,8 +279,13 @@ static uint64_t datagrams(const struct udp_out *o)
 static void send_trains(struct worker *w, unsigned port,
 			const struct udp_out *trains, unsigned count)
 {
-	struct udp *u = worker_udp(w, port);
+	struct udp *u;
 
+	if (port >= WORKER_STREAM_PORT) {
+		parcel_send(w, port - WORKER_STREAM_PORT, trains, count);
+		return;
+	}
+	u = worker_udp(w, port);
 	while (count) {
 		unsigned sent;
 		int err = udp_send(u, trains, count, &sent);

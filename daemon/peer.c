@@ -135,7 +135,8 @@ static struct egress egress_of(struct node *n, struct peer *p,
 		e.header_n = (uint8_t)relays_header(n, c->relay, &p->key,
 						    e.header, &e.to, now);
 		e.usable = e.header_n != 0;
-		e.port = (uint8_t)node_main_port(&e.to);
+		if (e.usable)
+			e.port = (uint8_t)relays_port(n, c->relay);
 		break;
 	}
 	return e;

@@ -10,9 +10,11 @@
 #include "daemon/discovery.h"
 #include "daemon/notes.h"
 #include "daemon/peer.h"
+#include "daemon/streams.h"
 
 static void close_slot(struct relay_slot *s)
 {
+	streams_close(s);
 	relay_client_free(s->client);
 	*s = (struct relay_slot){ 0 };
 }
@@ -45,7 +47,7 @@ static bool same_relay(const struct netmap_relay *a, const struct netmap_relay *
 {
 	return a->id == b->id && key_public_eq(&a->key, &b->key) &&
 	       endpoint_eq(&a->at[0], &b->at[0]) &&
-	       endpoint_eq(&a->at[1], &b->at[1]);
+	       endpoint_eq(&a->at[1], &b->at[1]) && !strcmp(a->url, b->url);
 }
 
 void relays_update(struct node *n, nsec_t now)
@@ -65,6 +67,14 @@ void relays_update(struct node *n, nsec_t now)
 	relays_run(n, now);
 }
 
+static void send_control(struct node *n, unsigned slot,
+			 const struct relay_client_send *out)
+{
+	node_send(n, out->stream ? WORKER_STREAM_PORT + slot :
+				   node_main_port(&out->to),
+		  &out->to, 0, out->message, out->n);
+}
+
 void relays_close(struct node *n)
 {
 	struct relay_client_send out;
@@ -76,8 +86,7 @@ void relays_close(struct node *n)
 			continue;
 		relay_client_leave(s->client, time_now());
 		if (relay_client_poll(s->client, &out, time_now()))
-			node_send(n, node_main_port(&out.to), &out.to, 0,
-				  out.message, out.n);
+			send_control(n, i, &out);
 		close_slot(s);
 	}
 }
@@ -119,7 +128,9 @@ static void log_slot(const struct relay_slot *s)
 {
 	char at[ADDR_TEXT];
 
-	if (s->status.registered)
+	if (s->status.stream)
+		log_info("relay %s: registered, over TLS", s->info.name);
+	else if (s->status.registered)
 		log_info("relay %s: registered, we are %s", s->info.name,
 			 endpoint_text(&s->status.observed[0], at));
 	else
@@ -129,10 +140,10 @@ static void log_slot(const struct relay_slot *s)
 /* slot_changed() - registration, channels or our observed address */
 static void slot_changed(struct node *n, struct relay_slot *s, nsec_t now)
 {
-	bool before = s->status.registered;
+	bool before = s->status.registered, tls = s->status.stream;
 
 	s->changes = relay_client_status(s->client, &s->status);
-	if (before != s->status.registered)
+	if (before != s->status.registered || tls != s->status.stream)
 		log_slot(s);
 	discovery_local_changed(n, now);
 	for (unsigned i = 0; i < n->peer_count; i++) {
@@ -147,13 +158,13 @@ static void slot_changed(struct node *n, struct relay_slot *s, nsec_t now)
 	}
 }
 
-static void poll_slot(struct node *n, struct relay_slot *s, nsec_t now)
+static void poll_slot(struct node *n, unsigned slot, nsec_t now)
 {
 	struct relay_client_send out;
 
-	while (relay_client_poll(s->client, &out, now))
-		node_send(n, node_main_port(&out.to), &out.to, 0, out.message,
-			  out.n);
+	while (relay_client_poll(n->relays[slot].client, &out, now))
+		send_control(n, slot, &out);
+	streams_keep(n, slot, now);
 }
 
 void relays_run(struct node *n, nsec_t now)
@@ -164,10 +175,10 @@ void relays_run(struct node *n, nsec_t now)
 
 		if (!s->client)
 			continue;
-		poll_slot(n, s, now);
+		poll_slot(n, i, now);
 		if (relay_client_status(s->client, &st) != s->changes) {
 			slot_changed(n, s, now);
-			poll_slot(n, s, now);
+			poll_slot(n, i, now);
 		}
 		s->status.rtt = st.rtt;
 	}
@@ -198,22 +209,27 @@ int relays_slot_by_from(const struct node *n, const struct endpoint *from)
 void relays_input(struct node *n, uint8_t *m, size_t octets, unsigned port,
 		  const struct endpoint *from, nsec_t now)
 {
-	int slot = relays_slot_by_from(n, from);
+	bool stream = port >= WORKER_STREAM_PORT;
+	int slot = stream ? (int)(port - WORKER_STREAM_PORT) :
+			    relays_slot_by_from(n, from);
 	struct pathset_source src = { .relayed = true, .socket = port,
 				      .from = *from };
 	size_t header;
 	enum drop d;
 
-	if (slot < 0) {
+	if (slot < 0 || !n->relays[slot].client) {
 		drop_count(&n->drops, DROP_RELAY_UNREGISTERED);
 		return;
 	}
 	src.relay = (unsigned)slot;
+	if (stream) /* for the gate, which counts by source */
+		src.from = n->relays[slot].info.at[0];
 	if (relay_is_data(m, octets, &header)) {
 		notes_message(n, m + header, octets - header, &src, now);
 		return;
 	}
-	d = relay_client_input(n->relays[slot].client, m, octets, from, now);
+	d = relay_client_input(n->relays[slot].client, m, octets,
+			       stream ? NULL : from, now);
 	if (d != DROP_NONE)
 		drop_count(&n->drops, d);
 	relays_run(n, now);
@@ -240,7 +256,15 @@ void relays_send(struct node *n, unsigned slot, const struct key_public *peer,
 		return;
 	}
 	memcpy(frame + h, m, octets);
-	node_send(n, node_main_port(&to), &to, 0, frame, h + octets);
+	node_send(n, relays_port(n, slot), &to, 0, frame, h + octets);
+}
+
+unsigned relays_port(const struct node *n, unsigned slot)
+{
+	struct relay_client_status st;
+
+	(void)relay_client_status(n->relays[slot].client, &st);
+	return st.stream ? WORKER_STREAM_PORT + slot : node_main_port(&st.at);
 }
 
 void relays_traffic(struct node *n, unsigned slot, nsec_t now)

@@ -24,6 +24,8 @@ void relays_input(struct node *n, uint8_t *m, size_t octets, unsigned port,
 size_t relays_header(struct node *n, unsigned slot, const struct key_public *peer,
 		     uint8_t out[static RELAY_HEADER_MAX], struct endpoint *to,
 		     nsec_t now);
+/* relays_port() - the port that this relay is reached by: a main one, or its stream */
+unsigned relays_port(const struct node *n, unsigned slot);
 void relays_send(struct node *n, unsigned slot, const struct key_public *peer,
 		 const uint8_t *m, size_t octets, nsec_t now);
 

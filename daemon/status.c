@@ -55,6 +55,14 @@ static const char *kind_name(enum path_kind k)
 	return "none";
 }
 
+/* transport_json() - how the relay of a path is reached; null: no relay */
+static json_t *transport_json(const struct node *n, const struct path_choice *c)
+{
+	if (c->kind != PATH_RELAY || c->relay >= NETMAP_RELAYS_MAX)
+		return json_null();
+	return json_string(n->relays[c->relay].status.stream ? "tls" : "udp");
+}
+
 json_t *status_path(struct node *n, const struct peer *p,
 		    const struct path_info *path)
 {
@@ -65,9 +73,9 @@ json_t *status_path(struct node *n, const struct peer *p,
 				text_or_null(n->relays[c->relay].info.name) :
 				json_null();
 
-	return json_pack("{s:s,s:o,s:o,s:f,s:i,s:f,s:I,s:s}", "kind",
+	return json_pack("{s:s,s:o,s:o,s:o,s:f,s:i,s:f,s:I,s:s}", "kind",
 			 kind_name(c->kind), "remote", remote, "relay", relay,
-			 "rtt_ms", (double)path->rtt / 1e6, "mtu",
+			 "transport", transport_json(n, c), "rtt_ms", (double)path->rtt / 1e6, "mtu",
 			 path->mtu ? path->mtu : n->conf.mtu, "loss",
 			 path->loss, "since_s",
 			 (json_int_t)(nsec_since(path->since, time_now()) /
@@ -151,10 +159,15 @@ static json_t *relays_json(struct node *n)
 		if (s->client)
 			json_array_append_new(
 				list,
-				json_pack("{s:s,s:f,s:b}", "name",
+				json_pack("{s:s,s:f,s:b,s:b,s:o}", "name",
 					  s->info.name, "rtt_ms",
 					  (double)s->status.rtt / 1e6, "udp",
-					  s->status.registered));
+					  s->status.registered &&
+						  !s->status.stream,
+					  "tls", s->status.stream, "error",
+					  s->status.registered ?
+						  json_null() :
+						  text_or_null(s->tls.why)));
 	}
 	return list;
 }

@@ -57,7 +57,7 @@ void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits)
 	worker_note_done(w);
 }
 
-static void ring_the_bell(struct worker *w)
+void worker_ring(struct worker *w)
 {
 	uint64_t one = 1;
 
@@ -107,7 +107,7 @@ static void *run(void *arg)
 		fwd_awake(w->fwd, w->number);
 		w->now = time_now();
 		one_turn(w, ev, n);
-		ring_the_bell(w);
+		worker_ring(w);
 		atomic_fetch_add_explicit(&w->turns, 1,
 					  memory_order_relaxed);
 	}
@@ -127,28 +127,39 @@ int worker_watch_port(struct worker *w, unsigned port)
 	return watch(w, worker_udp(w, port)->fd, port);
 }
 
-static bool make_buffers(struct worker *w)
+int worker_make_inbound(struct worker *w)
 {
 	w->aead = aead_thread_new();
 	w->merger = offload_merger_new(w->device->tso, w->device->uso);
+	w->merge = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->merge));
+	w->writes = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->writes));
+	return w->aead && w->merger && w->merge && w->writes ? 0 : -ENOMEM;
+}
+
+void worker_free_inbound(struct worker *w)
+{
+	aead_thread_free(w->aead);
+	offload_merger_free(w->merger);
+	free(w->merge);
+	free(w->writes);
+}
+
+static bool make_buffers(struct worker *w)
+{
+	int err = worker_make_inbound(w);
+
 	w->read_buffer = malloc(DEVICE_READ_MAX);
 	w->arena = malloc(WORKER_ARENA);
 	w->receive_buffers = malloc((size_t)WORKER_TRAINS * UDP_TRAIN_MAX);
-	w->merge = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->merge));
-	w->writes = calloc(OFFLOAD_MERGE_MAX, sizeof(*w->writes));
-	return w->aead && w->merger && w->read_buffer && w->arena &&
-	       w->receive_buffers && w->merge && w->writes;
+	return !err && w->read_buffer && w->arena && w->receive_buffers;
 }
 
 static void free_buffers(struct worker *w)
 {
-	aead_thread_free(w->aead);
-	offload_merger_free(w->merger);
+	worker_free_inbound(w);
 	free(w->read_buffer);
 	free(w->arena);
 	free(w->receive_buffers);
-	free(w->merge);
-	free(w->writes);
 	if (w->epoll_fd >= 0)
 		close(w->epoll_fd);
 	if (w->stop_fd >= 0)

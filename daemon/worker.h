@@ -31,6 +31,8 @@ enum {
 	WORKER_TRAINS = 8, /* trains of one receive */
 	WORKER_ARENA = 320 * 1024, /* octets of sealed packets of one turn */
 	WORKER_RUNS = 64, /* TUN reads of one turn */
+	/* Port numbers from here on are the streams of the relay slots (streams.h). */
+	WORKER_STREAM_PORT = WORKER_PORTS_MAX,
 };
 
 enum note_kind {
@@ -69,6 +71,7 @@ struct worker {
 	struct ring *notes; /* to the control thread */
 	int notes_fd; /* eventfd that wakes it */
 	bool noted; /* something was published in this turn */
+	struct ring *parcels; /* to streams, by the control thread (parcel.h) */
 	_Atomic bool missed; /* bits were raised that no note tells of */
 	pthread_t thread;
 	int epoll_fd, stop_fd;
@@ -95,6 +98,12 @@ void worker_stop(struct worker *w); /* joins; frees what worker_start() made */
  * thread. Ports close only when all workers have stopped. */
 must_check int worker_watch_port(struct worker *w, unsigned port);
 
+/* worker_make_inbound() - what inbound_trains() needs, for a worker without a thread */
+must_check int worker_make_inbound(struct worker *w); /* 0 or -ENOMEM */
+void worker_free_inbound(struct worker *w); /* safe on zeroed memory */
+/* worker_ring() - wake the control thread if there is something for it */
+void worker_ring(struct worker *w);
+
 /* worker_udp() - this worker's socket for a port */
 static inline struct udp *worker_udp(struct worker *w, unsigned port)
 {
@@ -111,5 +120,8 @@ void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits);
 
 /* outbound_turn() - TUN -> peers; true: there may be more */
 bool outbound_turn(struct worker *w);
+/* inbound_trains() - trains that came in over a port -> TUN; their data is changed */
+void inbound_trains(struct worker *w, const struct udp_in *in, unsigned count,
+		    unsigned port);
 /* inbound_turn() - one port -> TUN; true: there may be more */
 bool inbound_turn(struct worker *w, unsigned port);

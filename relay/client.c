@@ -7,85 +7,13 @@
  * moving to another address interrupts nothing. Pings: four a second while data
  * moves, one in 12 s otherwise (a NAT keeps its mapping); once one is late they come
  * each 200 ms, and after 800 ms without any answer the relay is dead.
- * Layout: relay/frame.h. Channels: relay/peers.h.
+ * Three places lead to the relay: two UDP endpoints and the stream. An attempt asks
+ * some of them; bits say which. Layout: relay/frame.h. Channels: relay/peers.h.
  */
-#include "relay/client.h"
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rand.h"
-#include "relay/frame.h"
-#include "relay/peers.h"
-#include "relay/proof.h"
-
-enum {
-	PINGS = 8, /* in flight, remembered */
-	DEAD_PINGS = 3, /* unanswered at least */
-	REGISTER_TRIES = 5,
-};
-
-#define TRY_FIRST     MSEC(100)
-#define TRY_LAST      SEC(10)
-#define DENIED_WAIT   SEC(5)
-#define DENIED_LAST   SEC(60)
-#define ACTIVE_TIME   SEC(3) /* since the last data */
-#define PING_ACTIVE   MSEC(250)
-#define PING_IDLE     SEC(12)
-#define PING_LATE     MSEC(200)
-#define DEAD_TIME     MSEC(800)
-#define HINT_GAP      MSEC(100) /* between pings that mere hints cause */
-
-enum attempt_phase {
-	ATTEMPT_NONE,
-	ATTEMPT_HELLO,
-	ATTEMPT_REGISTER,
-};
-
-struct attempt {
-	enum attempt_phase phase;
-	uint8_t txid[FRAME_TXID];
-	unsigned tries;
-	unsigned due; /* bit per endpoint: a frame waits to be sent */
-	nsec_t next; /* when the next try is made */
-	unsigned at; /* endpoint that gave the cookie */
-	be64 issued;
-	uint8_t cookie[FRAME_COOKIE];
-};
-
-struct ping {
-	uint8_t txid[FRAME_TXID];
-	nsec_t sent; /* 0: answered or never */
-};
-
-struct relay_client {
-	struct relay_client_params p;
-	struct prng random;
-	struct proof_key pair, session; /* secret */
-	bool usable; /* the relay's key is no low-order point */
-	uint8_t instance[8];
-	uint8_t token[RELAY_TOKEN_MAX];
-	size_t token_n;
-	bool can[2]; /* IPv4, IPv6 */
-	struct attempt attempt;
-	nsec_t denied_wait; /* before the next attempt; 0: not denied */
-	bool registered, leaving, left;
-	unsigned at;
-	nsec_t since, rtt, last_data, last_hint;
-	struct ping pings[PINGS];
-	unsigned ping_next, unanswered;
-	nsec_t next_ping, unanswered_since;
-	struct endpoint observed[2];
-	struct peers peers;
-	uint64_t changes;
-};
-
-static void random_octets(struct relay_client *c, uint8_t out[static 8])
-{
-	uint64_t v = prng_u64(&c->random);
-
-	memcpy(out, &v, sizeof(v));
-}
+#include "relay/client_inside.h"
 
 struct relay_client *relay_client_new(const struct relay_client_params *p)
 {
@@ -100,6 +28,7 @@ struct relay_client *relay_client_new(const struct relay_client_params *p)
 	c->p = *p;
 	c->random.state = p->seed;
 	c->can[0] = c->can[1] = true;
+	c->lonely = c->udp_next = NSEC_NEVER;
 	c->usable = proof_pair(p->self_private, &p->relay, &p->self, &p->relay,
 			       &c->pair);
 	random_octets(c, c->instance);
@@ -119,26 +48,50 @@ static bool reachable(const struct relay_client *c, unsigned i)
 {
 	const struct endpoint *e = &c->p.at[i];
 
+	if (i == STREAM)
+		return c->stream_open;
 	return !endpoint_is_zero(e) && c->can[ipaddr_is_v4(&e->ip) ? 0 : 1];
 }
 
-static unsigned reachable_bits(const struct relay_client *c)
+unsigned relay_client_reachable(const struct relay_client *c)
 {
-	return (reachable(c, 0) ? 1u : 0u) | (reachable(c, 1) ? 2u : 0u);
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < PLACES; i++)
+		bits |= reachable(c, i) ? 1u << i : 0;
+	return bits;
 }
 
-static void begin_attempt(struct relay_client *c, nsec_t when)
+void relay_client_ask(struct relay_client *c, unsigned places, nsec_t when,
+		      nsec_t until)
 {
 	if (!c->token_n || !c->usable || c->leaving)
 		return;
-	c->attempt = (struct attempt){ .phase = ATTEMPT_HELLO, .next = when };
+	c->attempt = (struct attempt){ .phase = ATTEMPT_HELLO, .next = when,
+				       .places = places, .until = until };
 	random_octets(c, c->attempt.txid);
 }
 
-static void lose(struct relay_client *c, nsec_t now)
+void relay_client_ask_all(struct relay_client *c, nsec_t when)
+{
+	relay_client_ask(c, UDP_BITS | STREAM_BIT, when, NSEC_NEVER);
+}
+
+/* be_lonely() - no answer over UDP: the time runs until a stream is wanted */
+static void be_lonely(struct relay_client *c, nsec_t now)
+{
+	if (c->lonely == NSEC_NEVER)
+		c->lonely = now;
+}
+
+void relay_client_lose(struct relay_client *c, nsec_t now)
 {
 	if (!c->registered)
 		return;
+	if (c->at != STREAM)
+		be_lonely(c, c->unanswered ? c->unanswered_since : now);
+	if (c->at != STREAM && nsec_since(c->udp_since, now) > UDP_STEADY)
+		c->udp_wait = 0;
 	c->registered = false;
 	c->since = now;
 	c->rtt = 0;
@@ -156,7 +109,9 @@ void relay_client_set_token(struct relay_client *c, const uint8_t *token, size_t
 	c->denied_wait = 0;
 	if (!c->since)
 		c->since = now;
-	begin_attempt(c, now);
+	if (!c->registered)
+		be_lonely(c, now);
+	relay_client_ask_all(c, now);
 }
 
 void relay_client_set_families(struct relay_client *c, bool v4, bool v6, nsec_t now)
@@ -164,8 +119,8 @@ void relay_client_set_families(struct relay_client *c, bool v4, bool v6, nsec_t 
 	c->can[0] = v4;
 	c->can[1] = v6;
 	if (c->registered && !reachable(c, c->at)) {
-		lose(c, now);
-		begin_attempt(c, now);
+		relay_client_lose(c, now);
+		relay_client_ask_all(c, now);
 	} else if (!c->registered && c->attempt.phase == ATTEMPT_HELLO) {
 		c->attempt.tries = 0;
 		c->attempt.next = now;
@@ -174,10 +129,56 @@ void relay_client_set_families(struct relay_client *c, bool v4, bool v6, nsec_t 
 
 void relay_client_network_changed(struct relay_client *c, nsec_t now)
 {
+	c->udp_wait = 0;
+	if (on_stream(c))
+		c->udp_next = now;
 	if (c->registered)
 		c->next_ping = now;
 	else
-		begin_attempt(c, now);
+		relay_client_ask_all(c, now);
+}
+
+static void stream_closed(struct relay_client *c, nsec_t now)
+{
+	struct attempt *a = &c->attempt;
+	bool lost = on_stream(c);
+
+	if (lost)
+		relay_client_lose(c, now);
+	if (lost || a->places == STREAM_BIT ||
+	    (a->phase == ATTEMPT_REGISTER && a->at == STREAM)) {
+		a->phase = ATTEMPT_NONE;
+		if (!c->registered)
+			relay_client_ask_all(c, now);
+	}
+}
+
+void relay_client_set_stream(struct relay_client *c, bool open, nsec_t now)
+{
+	if (open == c->stream_open)
+		return;
+	c->stream_open = open;
+	c->linger = nsec_add(now, STREAM_LINGER);
+	if (!open)
+		stream_closed(c, now);
+	else if (!c->registered && c->attempt.phase != ATTEMPT_REGISTER)
+		relay_client_ask_all(c, now);
+	else if (c->registered && c->unanswered > 1) /* UDP falters */
+		relay_client_ask(c, STREAM_BIT, now, NSEC_NEVER);
+}
+
+nsec_t relay_client_stream_due(const struct relay_client *c)
+{
+	nsec_t due = c->lonely;
+
+	if (c->registered && c->at != STREAM && c->unanswered > 1)
+		due = nsec_min(due, c->unanswered_since + c->rtt);
+	return due == NSEC_NEVER ? due : nsec_add(due, STREAM_AFTER);
+}
+
+bool relay_client_wants_stream(const struct relay_client *c)
+{
+	return c->stream_wish;
 }
 
 void relay_client_leave(struct relay_client *c, nsec_t now)
@@ -193,188 +194,6 @@ void relay_client_traffic(struct relay_client *c, nsec_t now)
 	c->last_data = now;
 	if (idle)
 		c->next_ping = nsec_min(c->next_ping, now);
-}
-
-static bool is_active(const struct relay_client *c, nsec_t now)
-{
-	return c->last_data && nsec_since(c->last_data, now) <= ACTIVE_TIME;
-}
-
-/* ---- what to send ---- */
-
-static bool emit(struct relay_client *c, struct relay_client_send *out,
-		 unsigned at, const void *m, size_t n)
-{
-	out->to = c->p.at[at];
-	memcpy(out->message, m, n);
-	out->n = n;
-	return true;
-}
-
-static bool poll_leave(struct relay_client *c, struct relay_client_send *out,
-		       nsec_t now)
-{
-	struct frame_leave f = { .header = frame_header_of(FRAME_LEAVE, 0) };
-
-	if (!c->leaving || c->left)
-		return false;
-	c->left = true;
-	if (!c->registered)
-		return false;
-	random_octets(c, f.txid);
-	proof_put(&c->session, &f, offsetof(struct frame_leave, mac));
-	lose(c, now);
-	return emit(c, out, c->at, &f, sizeof(f));
-}
-
-static nsec_t jitter(struct relay_client *c, nsec_t t)
-{
-	return t + t / 8 * prng_below(&c->random, 1024) / 1024;
-}
-
-/* next_try() - 100, 200, 400 ms, ... after each other, at most 10 s */
-static void next_try(struct relay_client *c, nsec_t now)
-{
-	struct attempt *a = &c->attempt;
-	nsec_t wait = TRY_FIRST << (a->tries < 7 ? a->tries : 7);
-
-	a->tries++;
-	a->next = now + jitter(c, nsec_min(wait, TRY_LAST));
-	if (a->phase == ATTEMPT_HELLO) {
-		a->due = reachable_bits(c);
-	} else if (a->tries <= REGISTER_TRIES) {
-		a->due = 1u << a->at;
-	} else { /* the cookie may be too old: from the start */
-		begin_attempt(c, now);
-	}
-}
-
-static bool emit_hello(struct relay_client *c, struct relay_client_send *out,
-		       unsigned at)
-{
-	struct frame_hello f = { .header = frame_header_of(FRAME_HELLO, 0),
-				 .version = be16_of(FRAME_VERSION) };
-
-	memcpy(f.txid, c->attempt.txid, FRAME_TXID);
-	return emit(c, out, at, &f, sizeof(f));
-}
-
-static bool emit_register(struct relay_client *c, struct relay_client_send *out,
-			  unsigned at)
-{
-	struct frame_register f = {
-		.header = frame_header_of(FRAME_REGISTER, 0),
-		.issued = c->attempt.issued,
-		.version = be16_of(FRAME_VERSION),
-		.token_octets = be16_of((uint16_t)c->token_n),
-	};
-	size_t n = sizeof(f) + c->token_n;
-
-	memcpy(f.txid, c->attempt.txid, FRAME_TXID);
-	memcpy(f.cookie, c->attempt.cookie, FRAME_COOKIE);
-	memcpy(f.instance, c->instance, sizeof(f.instance));
-	(void)emit(c, out, at, &f, sizeof(f));
-	memcpy(out->message + sizeof(f), c->token, c->token_n);
-	proof_put(&c->pair, out->message, n);
-	out->n = n + FRAME_MAC;
-	return true;
-}
-
-static bool poll_attempt(struct relay_client *c, struct relay_client_send *out,
-			 nsec_t now)
-{
-	struct attempt *a = &c->attempt;
-
-	if (a->phase == ATTEMPT_NONE)
-		return false;
-	if (!a->due && a->next <= now)
-		next_try(c, now);
-	for (unsigned i = 0; i < 2; i++) {
-		if (!(a->due & 1u << i))
-			continue;
-		a->due &= ~(1u << i);
-		return a->phase == ATTEMPT_HELLO ? emit_hello(c, out, i) :
-						   emit_register(c, out, i);
-	}
-	return false;
-}
-
-static bool poll_peers(struct relay_client *c, struct relay_client_send *out,
-		       nsec_t now)
-{
-	struct frame_peer f = { 0 };
-	const struct peer *p;
-
-	if (!c->registered)
-		return false;
-	p = peers_next_ack(&c->peers);
-	if (p) {
-		f.header = frame_header_of(FRAME_ACK, p->channel);
-	} else {
-		p = peers_next_open(&c->peers, now);
-		if (!p)
-			return false;
-		f.header = frame_header_of(FRAME_OPEN, 0);
-	}
-	memcpy(f.peer, p->key.b, sizeof(f.peer));
-	proof_put(&c->session, &f, offsetof(struct frame_peer, mac));
-	return emit(c, out, c->at, &f, sizeof(f));
-}
-
-static bool emit_ping(struct relay_client *c, struct relay_client_send *out,
-		      nsec_t now)
-{
-	struct frame_ping f = { .header = frame_header_of(FRAME_PING, 0) };
-	struct ping *p = &c->pings[c->ping_next++ % PINGS];
-
-	random_octets(c, p->txid);
-	p->sent = now;
-	memcpy(f.txid, p->txid, FRAME_TXID);
-	proof_put(&c->session, &f, offsetof(struct frame_ping, mac));
-	if (!c->unanswered++)
-		c->unanswered_since = now;
-	c->next_ping = now + nsec_max(PING_LATE, nsec_min(2 * c->rtt, SEC(1)));
-	return emit(c, out, c->at, &f, sizeof(f));
-}
-
-static nsec_t dead_at(const struct relay_client *c)
-{
-	if (c->unanswered < DEAD_PINGS)
-		return NSEC_NEVER;
-	return c->unanswered_since + nsec_max(DEAD_TIME, 4 * c->rtt);
-}
-
-static bool poll_ping(struct relay_client *c, struct relay_client_send *out,
-		      nsec_t now)
-{
-	if (!c->registered)
-		return false;
-	if (now >= dead_at(c)) {
-		lose(c, now);
-		begin_attempt(c, now);
-		return poll_attempt(c, out, now);
-	}
-	return c->next_ping <= now && emit_ping(c, out, now);
-}
-
-bool relay_client_poll(struct relay_client *c, struct relay_client_send *out, nsec_t now)
-{
-	return poll_leave(c, out, now) || poll_attempt(c, out, now) ||
-	       poll_peers(c, out, now) || poll_ping(c, out, now);
-}
-
-nsec_t relay_client_next_expiry(const struct relay_client *c)
-{
-	nsec_t next = NSEC_NEVER;
-
-	if (c->leaving)
-		return c->left ? NSEC_NEVER : 0;
-	if (c->attempt.phase != ATTEMPT_NONE)
-		next = c->attempt.due ? 0 : c->attempt.next;
-	if (!c->registered)
-		return next;
-	next = nsec_min(next, nsec_min(c->next_ping, dead_at(c)));
-	return nsec_min(next, peers_next_expiry(&c->peers));
 }
 
 /* ---- what comes ---- */
@@ -456,8 +275,8 @@ static enum drop input_reset(struct relay_client *c, const uint8_t *m, size_t n,
 	}
 	if (!find_ping(c, f->txid))
 		return DROP_RELAY_CRYPTO;
-	lose(c, now);
-	begin_attempt(c, now);
+	relay_client_lose(c, now);
+	relay_client_ask_all(c, now);
 	take_cookie(c, f, at, now);
 	return DROP_NONE;
 }
@@ -494,7 +313,15 @@ static void settle(struct relay_client *c, const struct frame_welcome *f,
 	memset(c->pings, 0, sizeof(c->pings));
 	c->next_ping = now; /* the first round-trip time */
 	c->changes++;
+	if (at == STREAM) {
+		be_lonely(c, now);
+		c->udp_next = now + nsec_max(c->udp_wait, UDP_FIRST);
+		return;
+	}
 	observe(c, &f->observed);
+	c->lonely = NSEC_NEVER;
+	c->udp_since = now;
+	c->linger = nsec_add(now, STREAM_LINGER);
 }
 
 static enum drop input_welcome(struct relay_client *c, const uint8_t *m, size_t n,
@@ -529,7 +356,7 @@ static enum drop input_denied(struct relay_client *c, const uint8_t *m, size_t n
 	c->denied_wait = c->denied_wait ?
 				 nsec_min(2 * c->denied_wait, DENIED_LAST) :
 				 DENIED_WAIT;
-	begin_attempt(c, now + jitter(c, c->denied_wait));
+	relay_client_ask_all(c, now + jitter(c, c->denied_wait));
 	return DROP_NONE;
 }
 
@@ -553,7 +380,8 @@ static enum drop input_pong(struct relay_client *c, const uint8_t *m, size_t n,
 	c->next_ping = now + (is_active(c, now) ?
 				      PING_ACTIVE :
 				      PING_IDLE - jitter(c, SEC(1)));
-	observe(c, &f->observed);
+	if (c->at != STREAM) /* what TCP's address is tells nothing about UDP */
+		observe(c, &f->observed);
 	return DROP_NONE;
 }
 
@@ -605,7 +433,9 @@ enum drop relay_client_input(struct relay_client *c, const uint8_t *m, size_t n,
 {
 	if (!frame_is(m, n))
 		return DROP_TOO_SHORT;
-	for (unsigned i = 0; i < 2; i++)
+	if (!from)
+		return input_frame(c, m, n, STREAM, now);
+	for (unsigned i = 0; i < STREAM; i++)
 		if (!endpoint_is_zero(from) && endpoint_eq(from, &c->p.at[i]))
 			return input_frame(c, m, n, i, now);
 	return DROP_RELAY_CRYPTO;
@@ -622,7 +452,7 @@ size_t relay_client_header(struct relay_client *c, const struct key_public *peer
 		return 0;
 	relay_client_traffic(c, now);
 	channel = peers_want(&c->peers, peer, now);
-	*to = c->p.at[c->at];
+	*to = on_stream(c) ? (struct endpoint){ 0 } : c->p.at[c->at];
 	if (channel)
 		h = frame_header_of(FRAME_DATA, channel);
 	memcpy(out, &h, sizeof(h));
@@ -659,7 +489,9 @@ uint64_t relay_client_status(const struct relay_client *c,
 		.rtt = c->rtt,
 		.since = c->since,
 		.observed = { c->observed[0], c->observed[1] },
-		.at = c->p.at[c->registered ? c->at : 0],
+		.stream = on_stream(c),
 	};
+	if (!on_stream(c))
+		out->at = c->p.at[c->registered ? c->at : 0];
 	return c->changes;
 }

@@ -9,6 +9,11 @@
  * discovery messages, on the same UDP socket as direct traffic. A peer is named by its
  * 32-octet key until the relay has given a channel number for it. Keepalives find a
  * dead relay in about a second. Layout: relay/frame.h.
+ *
+ * Beside UDP there may be a stream (TLS, relay/bundle.h), which the caller opens when
+ * the engine wants it: when UDP has given no answer for 300 ms. Both then compete;
+ * whichever brings a cookie first carries the registration. While that is the stream,
+ * UDP is tried again and again, and taken as soon as it answers.
  */
 #pragma once
 
@@ -50,7 +55,14 @@ void relay_client_network_changed(struct relay_client *c, nsec_t now);
 /* relay_client_leave() - poll then gives a last frame that signs off */
 void relay_client_leave(struct relay_client *c, nsec_t now);
 
+/* relay_client_set_stream() - a stream to the relay is open now, or is none any more */
+void relay_client_set_stream(struct relay_client *c, bool open, nsec_t now);
+/* relay_client_wants_stream() - should there be one? As of the last poll that gave
+ * nothing to send */
+bool relay_client_wants_stream(const struct relay_client *c);
+
 struct relay_client_send {
+	bool stream; /* over the stream; else to: */
 	struct endpoint to; /* from the main socket of its family */
 	size_t n;
 	uint8_t message[RELAY_CONTROL_MAX];
@@ -67,7 +79,7 @@ bool relay_is_data(const uint8_t *m, size_t n, size_t *header);
 
 /**
  * relay_client_input() - A control frame from the relay
- * @from: Must be one of the relay's endpoints
+ * @from: Must be one of the relay's endpoints; NULL: it came over the stream
  * Return: DROP_NONE or a DROP_RELAY_* row
  */
 must_check enum drop relay_client_input(struct relay_client *c, const uint8_t *m,
@@ -77,7 +89,7 @@ must_check enum drop relay_client_input(struct relay_client *c, const uint8_t *m
 /**
  * relay_client_header() - What goes in front of a message for a peer
  * @out: Header; its first RELAY_HEADER_MAX octets
- * @to:  Where the frame goes
+ * @to:  Where the frame goes; zero: over the stream
  *
  * Opens a channel to the peer unless one is open: poll gives the frame.
  * Return: 8 or 40 octets; 0: not registered
@@ -100,7 +112,8 @@ struct relay_client_status {
 	nsec_t rtt; /* of the last keepalives, smoothed; 0: none yet */
 	nsec_t since; /* registered, or silent, since */
 	struct endpoint observed[2]; /* our endpoint as the relay sees it, per family */
-	struct endpoint at; /* in use */
+	bool stream; /* it is carried by the stream */
+	struct endpoint at; /* in use; zero: the stream */
 };
 
 /* relay_client_status() - changes counts up with each change of registered, channels

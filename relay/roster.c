@@ -35,14 +35,15 @@ static int32_t *route_head(const struct roster *r,
 
 	memcpy(v, route->remote.ip.b, sizeof(v));
 	v[0] = mix(v[0] + r->seed) ^ route->remote.port;
-	v[1] ^= (uint64_t)route->socket << 48;
+	v[1] ^= (uint64_t)route->socket << 48 ^ route->stream;
 	return &r->by_route[mix(v[0] + mix(v[1] + r->seed)) & r->mask];
 }
 
 /* route_eq() - .local does not count: it is where answers leave */
 static bool route_eq(const struct relay_route *a, const struct relay_route *b)
 {
-	return a->socket == b->socket && endpoint_eq(&a->remote, &b->remote);
+	return a->socket == b->socket && a->stream == b->stream &&
+	       endpoint_eq(&a->remote, &b->remote);
 }
 
 static int32_t *heads_new(uint32_t n)

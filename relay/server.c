@@ -623,6 +623,20 @@ void relay_server_remove(struct relay_server *s, const struct key_public *node,
 		roster_remove(&s->roster, c);
 }
 
+void relay_server_closed(struct relay_server *s, const struct relay_route *route)
+{
+	struct roster_client *c = roster_by_route(&s->roster, route);
+
+	if (c)
+		roster_remove(&s->roster, c);
+}
+
+bool relay_server_knows(const struct relay_server *s,
+			const struct relay_route *route)
+{
+	return roster_by_route(&s->roster, route) != NULL;
+}
+
 void relay_server_stats(const struct relay_server *s,
 			struct relay_server_stats *out)
 {

@@ -32,14 +32,15 @@ enum {
 	RELAY_CHANNELS_MAX = 4096, /* of one client */
 	RELAY_SILENCE_S = 50, /* a client not heard for so long is forgotten */
 	RELAY_NO_CLIENT = -1,
+	RELAY_SOCKET_STREAM = 0xff,
 };
 
-/* Where datagrams of a remote come from and go to. A stream transport would be one
- * more number of .socket. */
+/* Where frames of a remote come from and go to. */
 struct relay_route {
 	struct endpoint remote;
 	struct ipaddr local; /* our address, all zero: any */
-	uint8_t socket; /* the caller's number */
+	uint8_t socket; /* the caller's number, or RELAY_SOCKET_STREAM */
+	uint32_t stream; /* the caller's number, from 1; 0: datagrams */
 };
 
 struct relay_in {
@@ -103,6 +104,12 @@ nsec_t relay_server_next_expiry(const struct relay_server *s);
 /* relay_server_remove() - drop a node; its tokens are void while they could last */
 void relay_server_remove(struct relay_server *s, const struct key_public *node,
 			 nsec_t now);
+
+/* relay_server_closed() - a stream has ended: its client is gone */
+void relay_server_closed(struct relay_server *s, const struct relay_route *route);
+/* relay_server_knows() - is a client registered on this route? */
+bool relay_server_knows(const struct relay_server *s,
+			const struct relay_route *route);
 
 struct relay_server_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets;

@@ -52,6 +52,7 @@ struct relay_service {
 	struct stunserver *stun;
 	struct queue *queue;
 	struct relay_batch *batch;
+	struct relay_service_sink sink; /* put NULL: no streams */
 	struct udp_in in[TRAINS];
 	uint8_t *memory;
 	uint64_t stun_answers;
@@ -123,12 +124,23 @@ static void drain_queue(struct relay_service *s)
 	}
 }
 
+static void send_stream(struct relay_service *s, const struct relay_out *o)
+{
+	if (s->sink.put)
+		s->sink.put(s->sink.owner, o->to.stream, o->data, o->n,
+			    o->segment);
+	else
+		drop_count(&s->drops, DROP_RELAY_NO_RECEIVER);
+}
+
 static void flush(struct relay_service *s)
 {
 	struct relay_batch *b = s->batch;
 
 	for (unsigned i = 0; i < b->n;) {
-		if (!queue_is_empty(s->queue))
+		if (b->out[i].to.stream)
+			send_stream(s, &b->out[i++]);
+		else if (!queue_is_empty(s->queue))
 			enqueue(s, &b->out[i++]);
 		else
 			i += send_run(s, &b->out[i],
@@ -418,6 +430,7 @@ static bool make_engines(struct relay_service *s,
 	struct relay_server_params sp = { .key = p->key,
 					  .coord = p->coord,
 					  .network = p->network,
+					  .rate = p->rate,
 					  .seed = rand_u64() };
 
 	rand_bytes(sp.secret, sizeof(sp.secret));
@@ -526,6 +539,54 @@ void relay_service_remove(struct relay_service *s, const struct key_public *node
 	pthread_mutex_lock(&s->lock);
 	relay_server_remove(s->server, node, time_now());
 	pthread_mutex_unlock(&s->lock);
+}
+
+void relay_service_set_sink(struct relay_service *s,
+			    const struct relay_service_sink *k)
+{
+	pthread_mutex_lock(&s->lock);
+	s->sink = k ? *k : (struct relay_service_sink){ 0 };
+	pthread_mutex_unlock(&s->lock);
+}
+
+void relay_service_input(struct relay_service *s, const struct relay_in *trains,
+			 unsigned count)
+{
+	nsec_t now = time_now();
+	uint64_t wall_s = time_wall() / SEC(1);
+
+	pthread_mutex_lock(&s->lock);
+	for (unsigned i = 0; i < count; i++) {
+		if (s->batch->n > RELAY_BATCH - RELAY_BATCH_INPUT)
+			flush(s);
+		relay_server_input(s->server, &trains[i], s->batch, now, wall_s);
+	}
+	flush(s);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void relay_service_drop(struct relay_service *s, enum drop why)
+{
+	pthread_mutex_lock(&s->lock);
+	drop_count(&s->drops, why);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void relay_service_closed(struct relay_service *s, const struct relay_route *route)
+{
+	pthread_mutex_lock(&s->lock);
+	relay_server_closed(s->server, route);
+	pthread_mutex_unlock(&s->lock);
+}
+
+bool relay_service_knows(struct relay_service *s, const struct relay_route *route)
+{
+	bool knows;
+
+	pthread_mutex_lock(&s->lock);
+	knows = relay_server_knows(s->server, route);
+	pthread_mutex_unlock(&s->lock);
+	return knows;
 }
 
 void relay_service_stats(struct relay_service *s, struct relay_service_stats *out)

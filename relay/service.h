@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/drop.h"
 #include "crypto/key.h"
+#include "relay/server.h"
 
 struct relay_service_params {
 	struct ipaddr addresses[4]; /* to bind; all zero: any (one IPv4, one IPv6 socket) */
@@ -22,6 +23,7 @@ struct relay_service_params {
 	struct key_private key; /* the relay's X25519 key */
 	struct sign_public coord; /* whose tokens to accept */
 	uint64_t network; /* network id that tokens must carry; 0: any */
+	uint64_t rate; /* octets a second of one node; 0: as relay/server.h says */
 };
 
 struct relay_service;
@@ -37,6 +39,25 @@ void relay_service_stop(struct relay_service *s); /* takes NULL; joins the threa
 
 /* relay_service_remove() - a node was removed: its tokens are void from now on */
 void relay_service_remove(struct relay_service *s, const struct key_public *node);
+
+/* Clients that come over streams (relay/tlsservice.h), which other threads own. */
+struct relay_service_sink {
+	void *owner;
+	/* put() - a train for a stream by its number; from any thread, under the
+	 * service's lock: only queue it */
+	void (*put)(void *owner, uint32_t stream, const uint8_t *data, size_t n,
+		    size_t segment);
+};
+void relay_service_set_sink(struct relay_service *s,
+			    const struct relay_service_sink *k); /* NULL: none */
+/* relay_service_input() - trains that came over streams; rewritten in place */
+void relay_service_input(struct relay_service *s, const struct relay_in *trains,
+			 unsigned count);
+void relay_service_drop(struct relay_service *s, enum drop why);
+void relay_service_closed(struct relay_service *s,
+			  const struct relay_route *route);
+bool relay_service_knows(struct relay_service *s,
+			 const struct relay_route *route);
 
 struct relay_service_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets, stun_answers;

@@ -30,7 +30,7 @@ struct pathset *pathset_new(const struct pathset_params *p)
 	ps->controls = memcmp(p->self.b, p->peer.b, KEY_OCTETS) < 0;
 	ps->overlay = p->overlay;
 	ps->overlay_count = p->overlay_count;
-	ps->best = ps->followed = ps->rival = -1;
+	ps->best = ps->followed = ps->rival = ps->relay_used = -1;
 	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		ps->relay[i].due = NSEC_NEVER;
@@ -92,27 +92,6 @@ int pathset_socket(const struct pathset *ps, bool v6, bool newest)
 			break;
 	}
 	return found;
-}
-
-int pathset_relay_best(const struct pathset *ps)
-{
-	nsec_t least = NSEC_NEVER;
-	int best = -1;
-
-	for (int i = 0; i < PATHSET_RELAYS_MAX; i++) {
-		const struct relay_slot *r = &ps->relay[i];
-		nsec_t cost = r->srtt ? r->srtt : r->hint ? r->hint : SEC(1);
-
-		if (!r->usable)
-			continue;
-		if (r->unanswered >= 3)
-			cost += SEC(10);
-		if (cost < least) {
-			least = cost;
-			best = i;
-		}
-	}
-	return best;
 }
 
 struct path *pathset_find(struct pathset *ps, unsigned socket,
@@ -317,6 +296,7 @@ void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t r
 	r->srtt = 0;
 	r->txid = 0;
 	r->unanswered = 0;
+	r->pongs = 0;
 	r->due = usable ? now : NSEC_NEVER;
 	if (!usable || !pathset_active(ps, now))
 		return;
@@ -347,6 +327,7 @@ void pathset_traffic(struct pathset *ps, nsec_t now)
 
 	ps->active_until = nsec_add(now, ACTIVE_FOR);
 	ps->used_until = nsec_add(now, USED_FOR);
+	pathset_busy(ps, now);
 	if (!was)
 		wake(ps, now);
 }

@@ -142,9 +142,8 @@ static void keep(struct pathset *ps, nsec_t now)
 		ps->look = nsec_add(now, LOOK);
 }
 
-static struct path_choice relay_choice(const struct pathset *ps)
+static struct path_choice relay_choice(int relay)
 {
-	int relay = pathset_relay_best(ps);
 	struct path_choice c = { .kind = PATH_NONE };
 
 	if (relay < 0)
@@ -161,8 +160,12 @@ void pathset_choose(struct pathset *ps, nsec_t now)
 
 	choose_best(ps, now);
 	keep(ps, now);
+	ps->relay_used = pathset_relay_best(ps);
 	if (ps->best < 0) {
-		u.best = relay_choice(ps);
+		u.best = relay_choice(ps->relay_used);
+		if (pathset_relay_doubted(ps, ps->relay_used))
+			u.also = relay_choice(
+				pathset_relay_second(ps, ps->relay_used));
 		ps->use = u;
 		return;
 	}
@@ -171,6 +174,6 @@ void pathset_choose(struct pathset *ps, nsec_t now)
 	u.best.socket = best->socket;
 	u.best.to = best->to;
 	if (best->state != PATH_ALIVE)
-		u.also = relay_choice(ps);
+		u.also = relay_choice(ps->relay_used);
 	ps->use = u;
 }

@@ -86,24 +86,6 @@ static bool user_pong(struct pathset *ps, const struct pathset_source *src,
 	return false;
 }
 
-static enum drop take_relayed_pong(struct pathset *ps, unsigned relay, uint64_t txid,
-				   nsec_t now)
-{
-	struct relay_slot *r;
-	nsec_t rtt;
-
-	if (relay >= PATHSET_RELAYS_MAX)
-		return DROP_DISCO_STALE;
-	r = &ps->relay[relay];
-	if (r->txid == 0 || r->txid != txid)
-		return DROP_DISCO_STALE;
-	rtt = nsec_max(nsec_since(r->sent, now), 1);
-	r->srtt = r->srtt ? (7 * r->srtt + rtt) / 8 : rtt;
-	r->txid = 0;
-	r->unanswered = 0;
-	return DROP_NONE;
-}
-
 static enum drop take_pong(struct pathset *ps, const struct pathset_source *src,
 			   const struct disco_message *m, nsec_t now)
 {
@@ -112,7 +94,7 @@ static enum drop take_pong(struct pathset *ps, const struct pathset_source *src,
 	if (user_pong(ps, src, m->txid, now))
 		return DROP_NONE;
 	if (src->relayed)
-		return take_relayed_pong(ps, src->relay, m->txid, now);
+		return pathset_relayed_pong(ps, src->relay, m->txid, now);
 	p = pathset_find(ps, src->socket, &src->from);
 	if (!p || !path_ponged(p, m->txid, now))
 		return DROP_DISCO_STALE;

@@ -48,7 +48,8 @@ struct relay_slot {
 	nsec_t srtt; /* what our pings say; 0: nothing */
 	uint64_t txid; /* in flight; 0: none */
 	nsec_t sent, due;
-	unsigned unanswered;
+	unsigned unanswered; /* pings in a row */
+	unsigned pongs; /* in a row, since the last silence; up to 8 */
 };
 
 struct user_ping {
@@ -97,7 +98,8 @@ struct pathset {
 	struct budget budget;
 	struct rate cand_rate, adopt_rate;
 
-	nsec_t active_until, used_until, engaged_until;
+	nsec_t active_until, used_until, engaged_until, busy_until;
+	int relay_used; /* that pathset_choose() chose last; -1: none */
 	nsec_t cand_due;
 	unsigned cand_tries;
 	struct punch punch;
@@ -126,6 +128,13 @@ struct path *pathset_find(struct pathset *ps, unsigned socket,
 /* pathset_socket() - newest (or main) socket of a family; -1: none */
 int pathset_socket(const struct pathset *ps, bool v6, bool newest);
 int pathset_relay_best(const struct pathset *ps);
+/* pathset_relays.c */
+void pathset_tick_relays(struct pathset *ps, nsec_t now);
+must_check enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay,
+					  uint64_t txid, nsec_t now);
+void pathset_busy(struct pathset *ps, nsec_t now); /* data moves */
+bool pathset_relay_doubted(const struct pathset *ps, int relay);
+int pathset_relay_second(const struct pathset *ps, int best); /* -1: none */
 /* pathset_probe_r0() - ping every candidate that needs no opener */
 void pathset_probe_r0(struct pathset *ps, nsec_t now);
 /* pathset_kick() - forget failures; try from the start */

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define RELAY_PATIENCE SEC(1)
-#define RELAY_PINGS    SEC(5)
 #define USER_PATIENCE  SEC(3)
 
 enum {
@@ -17,28 +15,6 @@ enum {
 /* Gaps between CANDs until one is acknowledged. */
 static const nsec_t cand_gaps[CAND_TRIES] = { MSEC(250), MSEC(500), SEC(1),
 					      SEC(2),	 SEC(4),    SEC(8) };
-
-static void tick_relays(struct pathset *ps, nsec_t now)
-{
-	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++) {
-		struct relay_slot *r = &ps->relay[i];
-		struct out o = { .kind = OUT_RELAY_PING };
-
-		if (!r->usable || r->due > now)
-			continue;
-		if (r->txid != 0)
-			r->unanswered++;
-		r->txid = 0;
-		r->due = NSEC_NEVER;
-		if (!pathset_active(ps, now))
-			continue;
-		r->due = nsec_add(now, r->unanswered ? RELAY_PATIENCE :
-						       RELAY_PINGS);
-		o.via.relayed = true;
-		o.via.relay = i;
-		pathset_out(ps, &o);
-	}
-}
 
 static void tick_cand(struct pathset *ps, nsec_t now)
 {
@@ -70,7 +46,7 @@ static void tick(struct pathset *ps, nsec_t now)
 	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)
 		if (ps->path[i].used)
 			path_expire(&ps->path[i], now);
-	tick_relays(ps, now);
+	pathset_tick_relays(ps, now);
 	tick_cand(ps, now);
 	tick_users(ps, now);
 	pathset_choose(ps, now);

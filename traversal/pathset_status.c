@@ -34,7 +34,7 @@ void pathset_current(const struct pathset *ps, struct path_info *out)
 	if (ps->told.best.kind != PATH_RELAY)
 		return;
 	r = &ps->relay[ps->told.best.relay];
-	out->state = r->unanswered >= 3 ? "suspect" : "alive";
+	out->state = r->unanswered ? "suspect" : "alive";
 	out->rtt = r->srtt ? r->srtt : r->hint;
 	out->since = ps->best_since;
 }

@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# relay_failover.sh - a relay dies in every way that one can; nobody notices
+#
+# Two relays: the server's own and an adit-relay. The two nodes have no direct path. While
+# a probe of 1,000 packets a second and a TCP connection run, the relay in use is killed,
+# stopped, silenced, or heard one way only, and comes back. Prints the longest gap of each
+# run; the TCP connection must live through all of them. RUNS= runs of each.
+. "$(dirname "$0")/lib.sh"
+
+lab_need python3
+RUNS=${RUNS:-3}
+RELAY=${ADIT_BIN:-$ROOT/build}/relay/adit-relay
+[ -x "$RELAY" ] || RELAY=${ADIT_BIN:-$ROOT/build}/adit-relay
+declare -A AT=([coord]=$SRV [far]=$SRV2)
+
+used() { peer_field "$1" .path.relay; }
+registered() {
+	adit "$1" status --json |
+		jq -e '[.relays[] | select(.udp and .rtt_ms > 0)] | length == 2' >/dev/null
+}
+both_registered() { registered a && registered b; }
+far_start() {
+	spawn srv far "$RELAY" --state "$LAB/srv/far" --coord-key "$COORD_KEY" --listen $SRV2:443
+}
+restart() {
+	case $1 in
+	far) far_start ;;
+	coord) coord_start ;;
+	esac
+}
+
+# fault KIND RELAY and heal KIND RELAY
+fault() {
+	case $1 in
+	kill) kill -KILL "$(pid_of srv "$2")" ;;
+	stop) kill -STOP "$(pid_of srv "$2")" ;;
+	silent) block fault "ip saddr ${AT[$2]} meta l4proto udp" "ip daddr ${AT[$2]} meta l4proto udp" ;;
+	one-way) block fault "iifname r1 ip daddr ${AT[$2]}" ;;
+	hole) block fault "ip daddr ${AT[$2]} udp length > 200" "ip saddr ${AT[$2]} udp length > 90" ;;
+	esac
+}
+heal() {
+	case $1 in
+	kill) restart "$2" ;;
+	stop) kill -CONT "$(pid_of srv "$2")" ;;
+	*) unblock fault ;;
+	esac
+}
+
+adit_up home home
+block_direct
+COORD_KEY=$(coord_ctl relay list --json | jq -r .coord_key)
+far_start
+wait_for 5 grep -q 'public key' "$LAB/srv/far.log"
+KEY=$(sed -n 's/^public key \([^ ]*\).*/\1/p' "$LAB/srv/far.log")
+check "the administrator adds the relay" coord_ctl relay add far $SRV2 "$KEY"
+check "and the same again is refused" bash -c "! ip netns exec ${LAB_PREFIX}srv $ADIT_COORD --admin-socket $LAB/srv/admin.sock relay add far $SRV2 $KEY 2>/dev/null"
+check "traffic flows" wait_for 10 pings a
+check "both nodes are registered at both relays" wait_for 10 both_registered
+
+spawn b tcp python3 -uc 'import socket
+s = socket.create_server(("0.0.0.0", 7000))
+c, _ = s.accept()
+while c.recv(4096): print("line")'
+sleep 0.5
+spawn a tcp python3 -uc "import socket, time
+c = socket.create_connection(('$IP_B', 7000))
+while True: c.sendall(b'x' * 100); time.sleep(0.1)"
+lines() { wc -l <"$LAB/b/tcp.log"; }
+grows() { local n; n=$(lines); sleep 0.4; [ "$(lines)" -gt "$n" ]; }
+
+for kind in kill stop silent one-way; do
+	gaps=
+	for ((i = 0; i < RUNS; i++)); do
+		wait_for 20 both_registered || break
+		probe_start a 6 100
+		sleep 2.5
+		relay=$(used a)
+		fault $kind "$relay"
+		probe_wait a
+		gaps="$gaps $(probe_field a longest_ms)"
+		heal $kind "$relay"
+	done
+	say "# $kind: $gaps"
+	limit=2000
+	[ $kind = kill ] && limit=300
+	check_le "gap_${kind}_p50" "$(median $gaps)" ms 1000
+	check_le "gap_${kind}_worst" "$(worst $gaps)" ms $limit
+	check "$kind: the TCP connection lives" wait_for 5 grows
+done
+finish
