@@ -332,6 +332,7 @@ void node_conf_defaults(struct node_conf *c)
 	strcpy(c->state, "/var/lib/adit");
 	strcpy(c->socket, "/run/adit/adit.sock");
 	strcpy(c->tun, "adit0");
+	strcpy(c->domain, "adit.internal");
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
 }

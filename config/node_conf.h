@@ -40,6 +40,7 @@ struct node_conf {
 	char state[PATH_MAX]; /* State, --state: /var/lib/adit */
 	char socket[108]; /* Socket, --socket: /run/adit/adit.sock */
 	char tun[16]; /* Tun, --tun: adit0 */
+	char domain[128]; /* Domain: adit.internal; "off": no names */
 	uint16_t port; /* ListenPort, --port; 0: one kept in the state, 20000..31999 */
 	enum log_level log_level; /* LogLevel */
 	char metrics[108]; /* Metrics: ADDRESS:PORT or /PATH; "": off */

@@ -15,8 +15,11 @@
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
+#include "daemon/nameserver.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/router.h"
+#include "daemon/routes.h"
 #include "relay/token.h"
 
 enum {
@@ -34,29 +37,17 @@ static enum aead_suite suite_for(const struct node *n,
 		       AEAD_CHACHA20_POLY1305;
 }
 
-static unsigned allowed_of(const struct netmap_node *node, struct prefix *out)
-{
-	unsigned count = 0;
-
-	if (!ipaddr_is_zero(&node->v4))
-		out[count++] = prefix_make(node->v4, 32);
-	if (!ipaddr_is_zero(&node->v6))
-		out[count++] = prefix_make(node->v6, 128);
-	for (unsigned i = 0; i < node->route_count; i++)
-		out[count++] = node->routes[i];
-	return count;
-}
-
 static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 {
 	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	unsigned own;
 	struct peer_new_params p = {
 		.name = node->name,
 		.key = node->key,
 		.id = node->id,
 		.suite = suite_for(n, node),
 		.allowed = allowed,
-		.allowed_count = allowed_of(node, allowed),
+		.allowed_count = routes_allowed(n, node, allowed, &own),
 	};
 	struct peer *peer = peer_new(n, &p);
 
@@ -65,6 +56,7 @@ static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 			 node->name);
 		return NULL;
 	}
+	peer->own_count = own;
 	peer->v4 = node->v4;
 	peer->v6 = node->v6;
 	return peer;
@@ -74,7 +66,7 @@ static void update_peer(struct node *n, struct peer *p,
 			const struct netmap_node *node, nsec_t now)
 {
 	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
-	unsigned count = allowed_of(node, allowed);
+	unsigned own, count = routes_allowed(n, node, allowed, &own);
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
@@ -94,6 +86,8 @@ static void update_peer(struct node *n, struct peer *p,
 			free(p->allowed);
 			p->allowed = copy;
 			p->allowed_count = count;
+			p->own_count = own;
+			p->carries = 0;
 		}
 	}
 	pathset_set_remote(p->paths, &node->candidates, node->generation, now);
@@ -185,6 +179,8 @@ void network_apply(struct node *n, nsec_t now)
 	peers_refresh_hints(n);
 	peers_publish_routes(n);
 	host_configure(n);
+	nameserver_update(n);
+	router_update(n);
 	greet_peers(n, fresh, count, now);
 	free(fresh);
 	for (unsigned i = 0; i < n->peer_count; i++)
@@ -384,7 +380,10 @@ void network_start(struct node *n)
 	choose_hostname(n, p.hostname);
 	n->coord = coord_client_new(&p);
 	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
-	if (!n->coord)
+	if (n->coord)
+		coord_client_offer(n->coord, n->state.offers,
+				   n->state.offer_count);
+	else
 		log_error("coordination server: out of memory");
 }
 
