@@ -30,7 +30,7 @@ enum {
 	ROUTES = 10000,
 };
 
-#define counted __attribute__((noinline, noclone))
+#define counted __attribute__((noinline))
 
 static uint8_t super[DEVICE_READ_MAX];
 static size_t super_n;
