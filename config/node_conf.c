@@ -333,6 +333,7 @@ void node_conf_defaults(struct node_conf *c)
 	strcpy(c->tun, "adit0");
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
+	c->port_scan = 1;
 }
 
 void node_conf_done(struct node_conf *c)

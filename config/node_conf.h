@@ -46,6 +46,7 @@ struct node_conf {
 	unsigned workers; /* Workers; 0: chosen */
 	char aead[32]; /* Aead: force an implementation; "" chosen */
 	uint32_t mark; /* FwMark; 0 none */
+	uint32_t port_scan; /* PortScan; 0: never search a NAT for a port */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;
 	struct ipaddr address_ips[NODE_CONF_ADDRESSES_MAX]; /* [Interface] Address */

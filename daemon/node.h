@@ -131,6 +131,7 @@ struct node {
 	uint32_t generation;
 	uint64_t epoch; /* in use for hints */
 	unsigned next_port; /* next extra port to replace */
+	struct fan *fan; /* throw-away sockets */
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];

@@ -195,14 +195,17 @@ json_t *status_netcheck(struct node *n)
 {
 	bool changed;
 	const struct natcheck_report *r = natcheck_report(n->check[0], &changed);
+	const struct allocator *a = &r->profile.allocator;
 	json_t *v4 = json_pack(
-		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i}", "public",
+		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i}", "public",
 		endpoint_json(&r->reflexive), "mapping",
 		mapping_name(r->mapping), "filtering",
 		mapping_name(r->filtering), "allocator",
-		r->preserving ? "preserving" : "unknown", "block", 0, "pool", 0,
-		"hairpin", 0, "opener_needed", r->profile.opener_needed,
-		"nat_levels", r->mapping == NAT_NONE ? 0 : 1);
+		allocator_name(a->kind), "block", allocator_size(a), "pool",
+		a->pool ? a->pool : r->measured && r->udp, "hairpin",
+		r->profile.hairpin, "opener_needed", r->profile.opener_needed,
+		"nat_levels", r->profile.levels, "ports_searched",
+		allocator_range(a), "step", a->step);
 
 	return json_pack(
 		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:{s:b,s:b,s:b,s:n},s:o}",

@@ -76,6 +76,10 @@ unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 		out[n].outcome = outcome(&ps->path[i]);
 		n++;
 	}
+	if (ps->scan.outcome && n < max) {
+		out[n].what = ps->scan.what;
+		out[n++].outcome = ps->scan.outcome;
+	}
 	*next_try = ps->retry;
 	return n;
 }
