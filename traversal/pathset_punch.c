@@ -11,7 +11,7 @@
 /* After the last ping of a failed round; the second lets poisoned ports recover. */
 static const nsec_t waits[] = { SEC(5), SEC(32), SEC(120), SEC(600), SEC(1800) };
 
-#define HARD_PATIENCE MSEC(1000) /* for R1 where R3 will follow */
+#define HARD_PATIENCE MSEC(600) /* for R1 where R3 will follow */
 
 static bool is_public(const struct ipaddr *ip)
 {

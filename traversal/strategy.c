@@ -59,13 +59,13 @@ unsigned strategy_fans(const struct allocator *a)
 	unsigned range = allocator_range(a), n = STRATEGY_FANS_MAX;
 
 	if (range && range <= 512)
-		n = 8;
-	else if (range && range <= 2048)
 		n = 16;
-	else if (range && range <= NARROW_MAX)
+	else if (range && range <= 1024)
 		n = 32;
-	else if (a->kind == ALLOCATOR_HIGH)
+	else if (range && range <= NARROW_MAX)
 		n = 64;
+	else if (a->kind == ALLOCATOR_HIGH)
+		n = 128;
 	if (a->pool > 1)
 		n *= a->pool;
 	if (range && n > range / 4)
