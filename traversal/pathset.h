@@ -217,6 +217,10 @@ struct pathset_trial {
 unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 			 unsigned max, nsec_t *next_try);
 
+/* pathset_nats() - what is known of both NATs; the peer's comes from its messages */
+void pathset_nats(const struct pathset *ps, struct nat_profile *self,
+		  struct nat_profile *peer);
+
 /**
  * pathset_ping() - A ping of the user's over the current path (or the relay)
  * @id: Returned by pathset_ping_result(); one outstanding per id, at most 16

@@ -84,6 +84,13 @@ unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 	return n;
 }
 
+void pathset_nats(const struct pathset *ps, struct nat_profile *self,
+		  struct nat_profile *peer)
+{
+	*self = ps->self.nat;
+	*peer = ps->peer.nat;
+}
+
 void pathset_ping(struct pathset *ps, uint32_t id, nsec_t now)
 {
 	struct out o = { .kind = OUT_USER_PING };
