@@ -41,7 +41,7 @@ static enum cause cause_of(const struct advice_facts *f)
 		return CAUSE_SELF_UNKNOWN;
 	if (!f->peer.known)
 		return CAUSE_PEER_UNKNOWN;
-	if (hard && far_hard)
+	if (hard && far_hard && s.kind != STRATEGY_COUNTERS)
 		return CAUSE_BOTH_HARD;
 	if (s.kind == STRATEGY_PUNCH && (f->self.no_scan || f->peer.no_scan) &&
 	    ((hard && b == NAT_CLASS_EASY) || (far_hard && a == NAT_CLASS_EASY)))

@@ -119,7 +119,7 @@ static void write_scan(const struct disco_message *m, struct writer *w)
 	writer_put(w, m->at.ip.b, 16);
 	writer_be16(w, m->at.port);
 	writer_be16(w, (uint16_t)m->sockets);
-	writer_u8(w, m->bracket);
+	writer_u8(w, (uint8_t)m->how);
 	writer_zero(w, 3);
 }
 
@@ -129,7 +129,7 @@ static void read_scan(struct disco_message *m, struct reader *r)
 	reader_copy(r, m->at.ip.b, 16);
 	m->at.port = reader_be16(r);
 	m->sockets = reader_be16(r);
-	m->bracket = reader_u8(r);
+	m->how = reader_u8(r);
 	(void)reader_take(r, 3);
 }
 

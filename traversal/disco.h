@@ -18,7 +18,7 @@
  *           nat flags more 1, step 2, low 2, high 2, mask 2, bits 2, pool 1, levels 1
  *   GO      plan 4, round 1, zero 3
  *   OPENED  plan 4, round 1, zero 3
- *   SCAN    plan 4, address 16, port 2, sockets 2, bracket 1, zero 3
+ *   SCAN    plan 4, address 16, port 2, sockets 2, how 1, zero 3
  *   WIN     plan 4, address 16, low 2, high 2
  *   STOP    plan 4
  *
@@ -32,6 +32,7 @@
  * ack         the newest generation of the receiver's candidates that the sender has
  * plan        names one synchronised punch or scan; see punch.h, pathset_scan.c
  * SCAN        from the easy side: open that many sockets towards this endpoint of mine
+ *             how: 0 a fan, 1 one bracketed, 2 a run that I shall aim into
  * WIN         from the hard side: open now; with ports: they lie between these two
  */
 #pragma once
@@ -77,6 +78,12 @@ enum disco_nat_flag { /* wire values, struct nat_profile */
 	DISCO_NAT_OPENER_NEEDED = 8,
 };
 
+enum disco_how { /* wire values, SCAN */
+	DISCO_HOW_FAN = 0,
+	DISCO_HOW_BRACKET = 1,
+	DISCO_HOW_COUNTERS = 2,
+};
+
 enum disco_nat_more { /* wire values, struct nat_profile */
 	DISCO_NAT_HAIRPIN = 1,
 	DISCO_NAT_NO_SCAN = 2,
@@ -96,7 +103,7 @@ struct disco_message {
 	unsigned round; /* GO, OPENED */
 	struct endpoint at; /* SCAN */
 	unsigned sockets; /* SCAN */
-	bool bracket; /* SCAN */
+	unsigned how; /* SCAN, enum disco_how */
 	struct bracket_window window; /* WIN; ports 0: the range is the one in CAND */
 };
 

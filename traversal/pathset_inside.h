@@ -82,13 +82,16 @@ enum scan_step {
 
 struct scan { /* one attempt of R3 */
 	enum scan_step step;
-	bool easy, bracket, won;
+	bool easy, won; /* easy: we lead */
+	enum disco_how how;
 	uint32_t plan;
 	unsigned fans, opened, tries, attempt;
-	struct endpoint at; /* of the easy side's socket */
+	struct endpoint at; /* of the leading side's socket */
+	struct endpoint aim; /* of our openers; the address that we deal with */
 	struct endpoint first, last; /* STUN answers of a bracket */
 	struct bracket_window window;
 	struct birthday walk;
+	unsigned probed; /* COUNTERS: sockets that have sent theirs */
 	unsigned fan; /* that was reached */
 	struct endpoint from; /* and from where */
 	uint64_t txid;
@@ -191,8 +194,9 @@ bool pathset_behind_one(const struct pathset *ps);
 /* pathset_scan_begin() - R3 if the pair calls for it now; true: under way */
 bool pathset_scan_begin(struct pathset *ps, nsec_t now);
 void pathset_scan_stop(struct pathset *ps, nsec_t now);
-/* pathset_scan_probe() - true: a probe to *to is due */
-bool pathset_scan_probe(struct pathset *ps, struct endpoint *to, nsec_t now);
+/* pathset_scan_probe() - true: a probe from that socket to *to is due */
+bool pathset_scan_probe(struct pathset *ps, unsigned *fan, struct endpoint *to,
+			nsec_t now);
 /* pathset_scan_ping() - the peer's ping came in at a socket of the fan */
 enum drop pathset_scan_ping(struct pathset *ps, const struct pathset_source *src,
 			    const struct disco_message *m, nsec_t now);

@@ -336,7 +336,7 @@ static bool send_out(struct pathset *ps, const struct out *o,
 		m.type = DISCO_SCAN;
 		m.at = ps->scan.at;
 		m.sockets = ps->scan.fans;
-		m.bracket = ps->scan.bracket;
+		m.how = ps->scan.how;
 		break;
 	case OUT_WIN:
 		m.type = DISCO_WIN;
@@ -357,6 +357,7 @@ void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch
 		  nsec_t now)
 {
 	struct endpoint to;
+	unsigned fan;
 
 	tick(ps, now);
 	out->kind = PATHSET_IDLE;
@@ -371,8 +372,8 @@ void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch
 	}
 	if (tell(ps, out))
 		return;
-	if (pathset_scan_probe(ps, &to, now)) {
-		seal_fan(ps, 0, &to, 0, epoch, out);
+	if (pathset_scan_probe(ps, &fan, &to, now)) {
+		seal_fan(ps, fan, &to, 0, epoch, out);
 		return;
 	}
 	(void)ping_due(ps, out, epoch, now);

@@ -171,7 +171,10 @@ static void wait_more(struct pathset *ps, nsec_t now)
 static bool needs_r3(const struct pathset *ps, struct strategy *s)
 {
 	*s = strategy_of(&ps->self.nat, &ps->peer.nat);
-	return s->kind == STRATEGY_BRACKET || s->kind == STRATEGY_SCAN;
+	if (s->kind == STRATEGY_COUNTERS)
+		s->easy = ps->controls;
+	return s->kind == STRATEGY_BRACKET || s->kind == STRATEGY_SCAN ||
+	       s->kind == STRATEGY_COUNTERS;
 }
 
 /* lopsided() - has exactly one side a NAT to be protected? */

@@ -7,6 +7,9 @@
  * openers whose TTL ends before the easy side's NAT, and answers WIN; for a counter it
  * first brackets one opener. Then the easy side probes, bounded by birthday.h, until an
  * authenticated ping comes back: both adopt their socket and go on as with any path.
+ * Two counters: each side says which port it will come to after some 50 mappings, opens a
+ * run of sockets across it in one go, all aimed at the port that the other named, and
+ * the leader pings once from each.
  *
  * Budget (security.md 3.3): probes and openers go only to addresses at which our own
  * servers saw the peer, only while there is traffic, SCANS_HOUR times an hour; the
@@ -27,6 +30,8 @@ enum {
 	ASKS = 4,
 	CALLS = 6,
 	READY_AT = 64, /* sockets open: the probes may begin */
+	LEAD_AHEAD = 48, /* mappings from a counter's STUN answer to the port named */
+	FOLLOW_AHEAD = 32, /* and for the one that opens at once */
 };
 
 #define HOUR	      SEC(3600)
@@ -100,33 +105,69 @@ static bool target(const struct pathset *ps, struct ipaddr *out)
 	return false;
 }
 
+static enum disco_how how_of(const struct strategy *s)
+{
+	if (s->kind == STRATEGY_COUNTERS)
+		return DISCO_HOW_COUNTERS;
+	return s->kind == STRATEGY_BRACKET ? DISCO_HOW_BRACKET : DISCO_HOW_FAN;
+}
+
+static const char *how_name(const struct scan *s)
+{
+	switch (s->how) {
+	case DISCO_HOW_FAN:
+		return "scan";
+	case DISCO_HOW_BRACKET:
+		return "bracket";
+	case DISCO_HOW_COUNTERS:
+		return "counters";
+	}
+	return "scan";
+}
+
+/* strategy_now() - of this pair; of two counters the controlling side leads */
+static struct strategy strategy_now(const struct pathset *ps)
+{
+	struct strategy s = strategy_of(&ps->self.nat, &ps->peer.nat);
+
+	if (s.kind == STRATEGY_COUNTERS)
+		s.easy = ps->controls;
+	return s;
+}
+
+static bool is_r3(const struct strategy *s)
+{
+	return s->kind == STRATEGY_BRACKET || s->kind == STRATEGY_SCAN ||
+	       s->kind == STRATEGY_COUNTERS;
+}
+
 static void begin(struct pathset *ps, const struct strategy *s, unsigned attempt,
 		  nsec_t now)
 {
 	memset(&ps->scan, 0, sizeof(ps->scan));
 	ps->scan.easy = true;
-	ps->scan.bracket = s->kind == STRATEGY_BRACKET;
+	ps->scan.how = how_of(s);
 	ps->scan.fans = s->fans;
 	ps->scan.attempt = attempt;
 	ps->scan.plan = (uint32_t)prng_u64(&ps->prng) | 1u;
 	snprintf(ps->scan.what, sizeof(ps->scan.what), "R3 %s",
-		 ps->scan.bracket ? "bracket" : "scan");
-	want_fan(ps, 1, now);
+		 how_name(&ps->scan));
+	want_fan(ps, s->kind == STRATEGY_COUNTERS ? s->fans : 1, now);
 }
 
 bool pathset_scan_begin(struct pathset *ps, nsec_t now)
 {
-	struct strategy s = strategy_of(&ps->self.nat, &ps->peer.nat);
+	struct strategy s = strategy_now(ps);
 	struct ipaddr ip;
 
-	if (!s.easy || (s.kind != STRATEGY_BRACKET && s.kind != STRATEGY_SCAN) ||
-	    ps->scanned || (s.kind == STRATEGY_SCAN && ps->round == 0) ||
+	if (!s.easy || !is_r3(&s) || ps->scanned ||
+	    (s.kind == STRATEGY_SCAN && ps->round == 0) ||
 	    now >= ps->active_until || !target(ps, &ip))
 		return false;
 	ps->scanned = true;
-	if (s.kind == STRATEGY_BRACKET ?
-		    !rate_take(&ps->brackets, BRACKETS_HOUR, HOUR, now) :
-		    !rate_take(&ps->scans, SCANS_HOUR, HOUR, now))
+	if (s.kind == STRATEGY_SCAN ?
+		    !rate_take(&ps->scans, SCANS_HOUR, HOUR, now) :
+		    !rate_take(&ps->brackets, BRACKETS_HOUR, HOUR, now))
 		return false;
 	begin(ps, &s, 0, now);
 	return true;
@@ -162,32 +203,59 @@ enum drop pathset_take_win(struct pathset *ps, const struct pathset_source *src,
 
 	if (!src->relayed || s->step != SCAN_CALL || s->plan != m->plan)
 		return DROP_DISCO_STALE;
-	if (s->bracket ? !bracket_range(&m->window, &range) : !target(ps, &ip))
+	if (s->how == DISCO_HOW_FAN ? !target(ps, &ip) :
+				      !bracket_range(&m->window, &range))
 		return DROP_CANDIDATE_REFUSED;
 	if (!pathset_attested(ps, &ip))
 		return DROP_CANDIDATE_REFUSED;
+	s->aim = (struct endpoint){ .ip = ip, .port = m->window.low };
+	if (s->how == DISCO_HOW_COUNTERS) {
+		turn(ps, SCAN_OPEN, now);
+		return DROP_NONE;
+	}
 	if (allocator_range(&range) == 0) { /* whatever it is: anywhere */
 		range = (struct allocator){ .kind = ALLOCATOR_RANDOM,
 					    .low = ALLOCATOR_LOWEST,
 					    .high = 65535 };
 	}
 	birthday_begin(&s->walk, &ip, &range,
-		       s->bracket ? BIRTHDAY_WINDOW_PROBES : 1, &ps->prng, now);
+		       s->how == DISCO_HOW_BRACKET ? BIRTHDAY_WINDOW_PROBES : 1, &ps->prng, now);
 	turn(ps, SCAN_PROBE, now);
 	return DROP_NONE;
 }
 
-bool pathset_scan_probe(struct pathset *ps, struct endpoint *to, nsec_t now)
+/* probe_run() - two counters: the next socket of our run; the likely ones first */
+static bool probe_run(struct scan *s, unsigned *fan, struct endpoint *to, nsec_t now)
+{
+	unsigned run = s->fans - 1;
+
+	if (s->probed == run || now < s->due)
+		return false;
+	*fan = (s->probed++ + run / 4) % run;
+	*to = s->aim;
+	s->due = nsec_add(now, BIRTHDAY_GAP);
+	return true;
+}
+
+bool pathset_scan_probe(struct pathset *ps, unsigned *fan, struct endpoint *to,
+			nsec_t now)
 {
 	struct scan *s = &ps->scan;
 	char text[ADDR_TEXT];
 
+	if (s->step == SCAN_PROBE && s->how == DISCO_HOW_COUNTERS) {
+		if (probe_run(s, fan, to, now))
+			return true;
+		if (s->probed + 1 == s->fans)
+			turn(ps, SCAN_LINGER, nsec_add(now, LINGER_TIME));
+		return false;
+	}
+	*fan = 0;
 	while (s->step == SCAN_PROBE && birthday_poll(&s->walk, to, now))
 		if (candidate_allowed(to, ps->overlay, ps->overlay_count)) {
 			snprintf(s->what, sizeof(s->what),
 				 "R3 %s %s, %u probes",
-				 s->bracket ? "bracket" : "scan",
-				 ipaddr_text(&to->ip, text), s->walk.probes);
+				 how_name(s), ipaddr_text(&to->ip, text), s->walk.probes);
 			return true;
 		}
 	if (s->step == SCAN_PROBE && birthday_done(&s->walk))
@@ -197,10 +265,10 @@ bool pathset_scan_probe(struct pathset *ps, struct endpoint *to, nsec_t now)
 
 static void again_or_over(struct pathset *ps, nsec_t now)
 {
-	struct strategy s = strategy_of(&ps->self.nat, &ps->peer.nat);
+	struct strategy s = strategy_now(ps);
 
-	if (ps->scan.bracket && ps->scan.attempt + 1 < BRACKET_TRIES &&
-	    s.kind == STRATEGY_BRACKET && s.easy)
+	if (ps->scan.how != DISCO_HOW_FAN && how_of(&s) == ps->scan.how &&
+	    ps->scan.attempt + 1 < BRACKET_TRIES && s.easy)
 		begin(ps, &s, ps->scan.attempt + 1, now);
 	else
 		pathset_scan_stop(ps, now);
@@ -214,11 +282,11 @@ static void again_or_over(struct pathset *ps, nsec_t now)
 static enum drop may_open(struct pathset *ps, const struct pathset_source *src,
 			  const struct disco_message *m, nsec_t now)
 {
-	struct strategy s = strategy_of(&ps->self.nat, &ps->peer.nat);
+	struct strategy s = strategy_now(ps);
 
 	if (!src->relayed)
 		return DROP_DISCO_TYPE;
-	if ((s.kind != STRATEGY_SCAN && s.kind != STRATEGY_BRACKET) || s.easy ||
+	if (!is_r3(&s) || s.easy ||
 	    now >= ps->active_until || pathset_direct(ps))
 		return DROP_DISCO_STALE;
 	if (!ipaddr_is_v4(&m->at.ip) || !pathset_attested(ps, &m->at.ip) ||
@@ -242,12 +310,13 @@ static void send_win(struct pathset *ps)
 enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src,
 			    const struct disco_message *m, nsec_t now)
 {
-	struct strategy s = strategy_of(&ps->self.nat, &ps->peer.nat);
+	struct strategy s = strategy_now(ps);
 	struct scan *scan = &ps->scan;
 	enum drop d;
 
 	if (scan->step != SCAN_REST && scan->plan == m->plan) {
-		if (scan->won || scan->opened >= READY_AT ||
+		if (scan->won || (scan->opened >= READY_AT &&
+				  scan->how == DISCO_HOW_FAN) ||
 		    scan->step == SCAN_HOLD)
 			send_win(ps);
 		return DROP_NONE;
@@ -260,11 +329,11 @@ enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src
 	punch_stop(&ps->punch);
 	memset(scan, 0, sizeof(*scan));
 	scan->plan = m->plan;
-	scan->at = m->at;
-	scan->bracket = m->bracket;
-	scan->fans = m->bracket ? BRACKET_SOCKETS : s.fans;
+	scan->aim = m->at;
+	scan->how = how_of(&s);
+	scan->fans = s.fans;
 	snprintf(scan->what, sizeof(scan->what), "R3 %u sockets for the peer's %s",
-		 scan->fans, scan->bracket ? "bracket" : "scan");
+		 scan->fans, how_name(scan));
 	ps->peer_leads = nsec_max(ps->peer_leads, nsec_add(now, PEER_HOLDS));
 	want_fan(ps, scan->fans, now);
 	return DROP_NONE;
@@ -274,9 +343,27 @@ static void open_one(struct pathset *ps, unsigned fan)
 {
 	struct out o = { .kind = OUT_FAN_OPENER, .slot = fan };
 
-	o.via.from = ps->scan.at;
+	o.via.from = ps->scan.aim;
 	o.ttl = punch_ttl(ps->self.nat.public_hop, 1);
 	pathset_out(ps, &o);
+}
+
+/* open_run() - two counters: all at once, lest others' mappings come between */
+static void open_run(struct pathset *ps, nsec_t now)
+{
+	struct scan *s = &ps->scan;
+
+	open_one(ps, s->opened++);
+	s->due = now;
+	if (s->opened + 1 < s->fans)
+		return;
+	if (s->easy) {
+		turn(ps, SCAN_PROBE, now);
+		return;
+	}
+	s->won = true;
+	send_win(ps);
+	turn(ps, SCAN_HOLD, nsec_add(now, SEC(3)));
 }
 
 /* open_next() - one more socket of the fan; the probes may begin when enough are open */
@@ -284,6 +371,10 @@ static void open_next(struct pathset *ps, nsec_t now)
 {
 	struct scan *s = &ps->scan;
 
+	if (s->how == DISCO_HOW_COUNTERS) {
+		open_run(ps, now);
+		return;
+	}
 	open_one(ps, s->opened++);
 	if (s->opened == s->fans || s->opened == READY_AT)
 		send_win(ps);
@@ -336,19 +427,45 @@ void pathset_fan_ready(struct pathset *ps, unsigned count, nsec_t now)
 
 	if (s->step != SCAN_SOCKETS)
 		return;
-	s->fans = s->easy ? s->fans : count < s->fans ? count : s->fans;
-	if (count == 0 || (s->bracket && !s->easy && count < BRACKET_SOCKETS)) {
+	if (count == 0 || (count < s->fans && (s->how == DISCO_HOW_COUNTERS ||
+		(s->how == DISCO_HOW_BRACKET && !s->easy)))) {
 		ps->scanned = false; /* another one's turn: later */
 		over(ps, "no sockets for it now", now);
 		ps->retry = nsec_add(now, SEC(5));
 		return;
 	}
-	if (s->easy)
+	if (!s->easy && count < s->fans)
+		s->fans = count;
+	if (s->easy || s->how == DISCO_HOW_COUNTERS)
 		turn(ps, SCAN_ASK, now);
-	else if (s->bracket)
+	else if (s->how == DISCO_HOW_BRACKET)
 		begin_bracket(ps, now);
 	else
 		turn(ps, SCAN_OPEN, now);
+}
+
+/* name_port() - two counters: the port that our run shall cover */
+static void name_port(struct pathset *ps, unsigned fan, const struct endpoint *at,
+		      nsec_t now)
+{
+	struct scan *s = &ps->scan;
+	int port = at->port + ps->self.nat.allocator.step *
+				      (s->easy ? LEAD_AHEAD : FOLLOW_AHEAD);
+
+	if (s->step != SCAN_ASK || fan + 1 != s->fans)
+		return;
+	if (port < ALLOCATOR_LOWEST || port > 65535) {
+		over(ps, "the counter is about to wrap", now);
+		return;
+	}
+	s->at = (struct endpoint){ .ip = at->ip, .port = (uint16_t)port };
+	s->tries = 0;
+	if (s->easy) {
+		call(ps, now);
+		return;
+	}
+	s->window = (struct bracket_window){ at->ip, s->at.port, s->at.port };
+	turn(ps, SCAN_OPEN, now);
 }
 
 void pathset_fan_mapped(struct pathset *ps, unsigned fan, const struct endpoint *at,
@@ -356,7 +473,9 @@ void pathset_fan_mapped(struct pathset *ps, unsigned fan, const struct endpoint 
 {
 	struct scan *s = &ps->scan;
 
-	if (s->step == SCAN_ASK && fan == 0) {
+	if (s->how == DISCO_HOW_COUNTERS) {
+		name_port(ps, fan, at, now);
+	} else if (s->step == SCAN_ASK && fan == 0) {
 		s->at = *at;
 		s->tries = 0;
 		call(ps, now);
@@ -373,7 +492,7 @@ enum drop pathset_scan_ping(struct pathset *ps, const struct pathset_source *src
 			    const struct disco_message *m, nsec_t now)
 {
 	struct scan *s = &ps->scan;
-	const struct ipaddr *ip = s->easy ? &s->walk.ip : &s->at.ip;
+	const struct ipaddr *ip = &s->aim.ip;
 	bool awaited = s->easy ? s->step == SCAN_PROBE || s->step == SCAN_LINGER :
 				 s->step == SCAN_OPEN || s->step == SCAN_HOLD;
 
@@ -433,7 +552,7 @@ void pathset_tick_scan(struct pathset *ps, nsec_t now)
 			over(ps, "no STUN server answers", now);
 			return;
 		}
-		ask(ps, 0);
+		ask(ps, s->how == DISCO_HOW_COUNTERS ? s->fans - 1 : 0);
 		s->due = nsec_add(now, ASK_GAP);
 		return;
 	case SCAN_CALL:
@@ -460,6 +579,8 @@ nsec_t pathset_next_scan(const struct pathset *ps)
 	case SCAN_REST:
 		return NSEC_NEVER;
 	case SCAN_PROBE:
+		if (ps->scan.how == DISCO_HOW_COUNTERS)
+			return ps->scan.due;
 		return birthday_done(&ps->scan.walk) ?
 			       0 :
 			       birthday_next(&ps->scan.walk);

@@ -7,6 +7,7 @@
 enum {
 	NARROW_MAX = 4096,
 	FANS_BRACKET = 3, /* STUN, opener, STUN */
+	FANS_COUNTERS = 72, /* a run, and one more that asks STUN */
 };
 
 enum nat_class strategy_class(const struct nat_profile *nat)
@@ -93,13 +94,18 @@ struct strategy strategy_of(const struct nat_profile *self,
 	enum nat_class a = strategy_class(self), b = strategy_class(peer);
 	struct strategy s = { .kind = STRATEGY_PUNCH };
 
-	if (is_hard(a) && is_hard(b))
+	if (a == NAT_CLASS_SEQUENTIAL && b == NAT_CLASS_SEQUENTIAL) {
+		s.kind = STRATEGY_COUNTERS;
+		s.fans = FANS_COUNTERS;
+	} else if (is_hard(a) && is_hard(b)) {
 		s.kind = STRATEGY_RELAY;
-	else if (a == NAT_CLASS_EASY && is_hard(b))
+	} else if (a == NAT_CLASS_EASY && is_hard(b)) {
 		s = towards(&peer->allocator, b, true);
-	else if (b == NAT_CLASS_EASY && is_hard(a))
+	} else if (b == NAT_CLASS_EASY && is_hard(a)) {
 		s = towards(&self->allocator, a, false);
-	if ((s.kind == STRATEGY_SCAN || s.kind == STRATEGY_BRACKET) &&
+	}
+	if ((s.kind == STRATEGY_SCAN || s.kind == STRATEGY_BRACKET ||
+	     s.kind == STRATEGY_COUNTERS) &&
 	    (self->no_scan || peer->no_scan))
 		s.kind = STRATEGY_PUNCH;
 	return s;

@@ -6,8 +6,10 @@
  * the other's does (it is hard), the easy side has to find the port that the hard one got.
  * A counter is bracketed: two STUN answers around the opener leave a few ports. A range is
  * searched: the hard side opens a fan of N sockets, the easy side probes M ports, and
- * 1 - (1 - M/R)^N of the attempts meet; so N grows with R. Two hard sides would have to
- * guess both ports at once: they stay on the relay. It orders tries, it forbids none.
+ * 1 - (1 - M/R)^N of the attempts meet; so N grows with R. Two counters are known well
+ * enough for each side to open a run of sockets that covers the port which the other
+ * aims at. Other pairs of hard sides would have to guess both ports at once: they stay on
+ * the relay. It orders tries, it forbids none.
  */
 #pragma once
 
@@ -26,6 +28,7 @@ enum nat_class {
 enum strategy_kind {
 	STRATEGY_PUNCH, /* nothing beyond punching is needed, or known to help */
 	STRATEGY_BRACKET,
+	STRATEGY_COUNTERS, /* both count: each aims into the other's run of sockets */
 	STRATEGY_SCAN,
 	STRATEGY_RELAY, /* nothing has a fair chance */
 };
@@ -36,7 +39,7 @@ enum {
 
 struct strategy {
 	enum strategy_kind kind;
-	bool easy; /* our side is the easy one: it leads */
+	bool easy; /* our side is the easy one: it leads (COUNTERS: the smaller key) */
 	unsigned fans; /* sockets that the hard side opens */
 };
 

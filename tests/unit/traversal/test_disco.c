@@ -35,7 +35,7 @@ static void layouts(void **state)
 					    .pool = 1 } } },
 		  "03010000 0000000000000003 00000004 00000005 03000000 00"
 		  "0401 0000 1000 ffff 0ff0 0120 01 02" },
-		{ { .type = DISCO_SCAN, .plan = 7, .sockets = 256, .bracket = true,
+		{ { .type = DISCO_SCAN, .plan = 7, .sockets = 256, .how = DISCO_HOW_BRACKET,
 		    .at = { .ip = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255,
 				      192, 0, 2, 1 } }, .port = 0x1234 } },
 		  "06010000 00000007 00000000000000000000ffffc0000201 1234 0100"

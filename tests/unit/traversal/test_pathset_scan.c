@@ -191,7 +191,7 @@ static void fans_open_only_towards_the_peer(void **state)
 
 static void a_flood_of_scans_is_bounded(void **state)
 {
-	struct disco_message m = { .type = DISCO_SCAN, .plan = 5, .bracket = true };
+	struct disco_message m = { .type = DISCO_SCAN, .plan = 5, .how = DISCO_HOW_BRACKET };
 	struct pair p;
 	unsigned taken = 0;
 

@@ -40,6 +40,7 @@ static void test_pairs(void **state)
 		{ &easy, &pool, STRATEGY_SCAN, 256 },
 		{ &shy, &block, STRATEGY_PUNCH },
 		{ &counter, &block, STRATEGY_RELAY },
+		{ &counter, &counter, STRATEGY_COUNTERS },
 		{ &wide, &wide, STRATEGY_RELAY },
 	};
 
