@@ -24,14 +24,23 @@
 
 struct session;
 
+struct member_route { /* coord/routes.h */
+	struct prefix prefix;
+	enum registry_route state;
+	bool seen; /* in the offer being taken */
+};
+
 struct member {
 	struct registry_node row;
 	struct netmap_node node; /* what others see */
 	uint64_t version; /* of the last change of any kind */
 	struct session *session; /* NULL: offline */
+	struct member_route *routes; /* heap */
+	unsigned route_count;
 };
 
 enum {
+	MEMBERS_ROUTES_MAX = NETMAP_ROUTES_MAX, /* of one member */
 	MEMBERS_REMOVED_MAX = 10000, /* ids remembered; nodes older than that get all */
 };
 

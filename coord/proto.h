@@ -15,6 +15,7 @@
  *   login    tunnel, hostname, fast_aes, network, version      version of the map it holds
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
+ *            routes [..]                                subnets it offers, all of them
  *   signal   to, m                                      m: sealed for that peer
  *   leave                                               for good
  *

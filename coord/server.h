@@ -52,6 +52,10 @@ uint16_t server_port(const struct server *s);
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */
+json_t *server_routes(const struct server *s); /* a new reference */
+/* server_route() - approve or revoke a subnet of a node; false: why is a sentence */
+bool server_route(struct server *s, const char *node, const char *prefix, bool approve,
+		  char why[static 256]);
 
 struct server_stats {
 	uint64_t connections, refused, logins, joins, full_maps, deltas, signals,
