@@ -112,6 +112,15 @@ void udp_close(struct udp *u)
 	u->fd = -1;
 }
 
+int udp_replace(struct udp *u, struct udp *by)
+{
+	if (dup3(by->fd, u->fd, O_CLOEXEC) < 0)
+		return -errno;
+	u->port = by->port;
+	udp_close(by);
+	return 0;
+}
+
 int udp_renew(struct udp *u, const struct udp_params *p)
 {
 	struct udp fresh;
@@ -119,10 +128,7 @@ int udp_renew(struct udp *u, const struct udp_params *p)
 
 	if (err)
 		return err;
-	if (dup3(fresh.fd, u->fd, O_CLOEXEC) < 0)
-		err = -errno;
-	else
-		u->port = fresh.port;
+	err = udp_replace(u, &fresh);
 	udp_close(&fresh);
 	return err;
 }

@@ -78,6 +78,8 @@ void udp_close(struct udp *u); /* safe on fd -1 */
  * Return: 0 or negative errno: the old socket stands
  */
 must_check int udp_renew(struct udp *u, const struct udp_params *p);
+/* udp_replace() - the same with a socket of one's family that is open already; closes `by` */
+must_check int udp_replace(struct udp *u, struct udp *by);
 
 /**
  * udp_recv() - Up to count trains, without waiting

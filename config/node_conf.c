@@ -336,6 +336,7 @@ void node_conf_defaults(struct node_conf *c)
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
 	c->port_mapping = true;
+	c->port_scan = 1;
 }
 
 void node_conf_done(struct node_conf *c)

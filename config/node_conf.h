@@ -52,6 +52,7 @@ struct node_conf {
 	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
 	bool have_proxy; /* Proxy was given: the environment does not count */
 	struct proxy proxy; /* Proxy, ProxyUser, ProxyPassword, NoProxy */
+	uint32_t port_scan; /* PortScan; 0: never search a NAT for a port */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;
 	struct ipaddr address_ips[NODE_CONF_ADDRESSES_MAX]; /* [Interface] Address */

@@ -483,6 +483,11 @@ const struct node_conf_row node_conf_rows[] = {
 	{ "Interface", false, "FwMark", &u32, MINE(mark), 0, UINT32_MAX,
 	  "Firewall mark of the outer packets, decimal or 0x hexadecimal; off or 0: "
 	  "none, the default." },
+	{ "Node", false, "PortScan", &u32, MINE(port_scan), 0, 1,
+	  "Where one side's NAT gives each destination another port, the other side "
+	  "may search for it: at most 100 small packets a second and 1200 in an "
+	  "attempt, only to an address at which our own server saw that peer. off or "
+	  "0: neither search nor be searched for. Default 1." },
 	{ "Interface", false, "PrivateKey", &private_key, MINE(private_key), 0, 0,
 	  "Tunnel key, as wg genkey prints it; the file must then have mode 0600. "
 	  "Default: one made at the first start and kept in State." },

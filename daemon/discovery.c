@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/mapping.h"
+#include "daemon/fan.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 
@@ -17,7 +18,7 @@
 
 enum {
 	FIRST_EXTRA_PORT = 2, /* behind the two main ones */
-	AUX_PORT = WORKER_PORTS_MAX - 1, /* for classification alone */
+	AUX_PORT = PATHSET_ADOPTED - 1, /* for classification alone */
 };
 
 static uint64_t current_epoch(const struct node *n)
@@ -226,6 +227,7 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 		if (i == 0)
 			n->nat = r->profile;
 	}
+	n->nat.no_scan = !n->conf.port_scan;
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
 		if (n->relays[i].status.registered)
 			for (unsigned f = 0; f < 2; f++)
@@ -252,8 +254,8 @@ void discovery_tell(struct node *n, struct peer *p, nsec_t now)
 	bool v6[WORKER_PORTS_MAX] = { [1] = true };
 	unsigned count = 2;
 
-	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++)
-		if (atomic_load(&n->ports[i].open))
+	for (unsigned i = FIRST_EXTRA_PORT; i < WORKER_PORTS_MAX; i++)
+		if (i != AUX_PORT && atomic_load(&n->ports[i].open))
 			count = i + 1;
 	pathset_set_sockets(p->paths, v6, count, now);
 	pathset_set_local(p->paths, &n->local, &n->nat, n->generation, now);
@@ -341,6 +343,24 @@ void discovery_fresh_port(struct node *n, nsec_t now)
 	node_schedule(n);
 }
 
+bool discovery_adopt_port(struct node *n, unsigned slot, struct udp *udp, nsec_t now)
+{
+	struct port *port = &n->ports[slot];
+
+	if (!atomic_load(&port->open)) {
+		port->udp[0] = *udp;
+		atomic_store(&port->open, true);
+	} else if (udp_replace(&port->udp[0], udp) < 0) {
+		return false;
+	}
+	if (worker_watch_port(&n->workers[0], slot) < 0)
+		log_warn("port slot %u is deaf: out of memory", slot);
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths)
+			discovery_tell(n, n->peers[i], now);
+	return true;
+}
+
 /* ---- the host's network ---- */
 
 static void read_hosts(struct node *n)
@@ -389,9 +409,16 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 	while (natcheck_poll(n->check[port], &out, now)) {
 		unsigned from = out.aux ? (unsigned)AUX_PORT : port;
 
+		if (out.sample) {
+			fan_sample(n->fan, out.sample, &out.to, out.message,
+				   out.n);
+			continue;
+		}
 		node_send(n, ipaddr_is_v4(&out.to.ip) ? from : 1, &out.to,
 			  out.ttl, out.message, out.n);
 	}
+	if (port == 0 && !natcheck_running(n->check[0]))
+		fan_samples_close(n->fan);
 	natcheck_report(n->check[port], &changed);
 	if (changed)
 		discovery_local_changed(n, now);
@@ -424,7 +451,8 @@ nsec_t discovery_next_expiry(const struct node *n)
 int discovery_start(struct node *n, nsec_t now)
 {
 	n->gate = gate_new(&n->identity.public_key);
-	if (!n->gate)
+	n->fan = fan_new(n);
+	if (!n->gate || !n->fan)
 		return -ENOMEM;
 	n->next_port = FIRST_EXTRA_PORT;
 	n->epoch = current_epoch(n);
@@ -441,6 +469,8 @@ void discovery_stop(struct node *n)
 		natcheck_free(n->check[i]);
 		n->check[i] = NULL;
 	}
+	fan_free(n->fan);
+	n->fan = NULL;
 	gate_free(n->gate);
 	n->gate = NULL;
 	n->local.count = 0;

@@ -19,6 +19,10 @@ void discovery_servers(struct node *n, nsec_t now);
 void discovery_refresh(struct node *n, nsec_t now);
 /* discovery_fresh_port() - one more local port, for a punch from untouched tuples */
 void discovery_fresh_port(struct node *n, nsec_t now);
+/* discovery_adopt_port() - a throw-away socket becomes the port in this slot, whose own
+ * is closed; false: it stays the caller's */
+must_check bool discovery_adopt_port(struct node *n, unsigned slot, struct udp *udp,
+				     nsec_t now);
 /* discovery_local_changed() - collect our candidates; publish them if they differ */
 void discovery_local_changed(struct node *n, nsec_t now);
 /* discovery_network_changed() - links or addresses of the host changed */

@@ -165,6 +165,7 @@ struct node {
 	uint64_t epoch; /* in use for hints */
 	unsigned next_port; /* next extra port to replace */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
+	struct fan *fan; /* throw-away sockets */
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];

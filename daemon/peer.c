@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/fan.h"
 #include "daemon/figures.h"
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
@@ -378,6 +379,19 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 			tunnel_rehandshake(p->tunnel, false, now);
 			peer_hurry(n, p, now);
 			break;
+		case PATHSET_WANT_FAN:
+			fan_want(n->fan, p, a.count, now);
+			break;
+		case PATHSET_SEND_FAN:
+			fan_send(n->fan, p, a.socket, &a.to, a.ttl, a.message,
+				 a.n);
+			break;
+		case PATHSET_FAN_STUN:
+			fan_stun(n->fan, p, a.socket);
+			break;
+		case PATHSET_ADOPT_FAN:
+			fan_adopt(n->fan, p, a.socket, now);
+			break;
 		}
 	}
 }
@@ -535,6 +549,7 @@ static void retire_sessions(struct node *n, struct peer *p)
 void peer_free(struct node *n, struct peer *p)
 {
 	pinger_forget(n, p);
+	fan_forget(n->fan, p);
 	leave_tables(n, p);
 	if (heap_set(&n->due, &p->due, NSEC_NEVER) < 0)
 		log_error("peer %s: cannot leave the schedule", p->name);

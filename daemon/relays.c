@@ -52,6 +52,8 @@ static bool same_relay(const struct netmap_relay *a, const struct netmap_relay *
 
 void relays_update(struct node *n, nsec_t now)
 {
+	bool changed = false;
+
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
 		struct relay_slot *s = &n->relays[i];
 		bool wanted = i < n->netmap.relay_count;
@@ -59,11 +61,14 @@ void relays_update(struct node *n, nsec_t now)
 		if (s->client && wanted &&
 		    same_relay(&s->info, &n->netmap.relays[i]))
 			continue;
+		changed |= s->client || wanted;
 		if (s->client)
 			close_slot(s);
 		if (wanted)
 			open_slot(n, i, &n->netmap.relays[i], now);
 	}
+	if (changed)
+		discovery_servers(n, now); /* they are our STUN servers */
 	relays_run(n, now);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/mapping.h"
 #include "daemon/peer.h"
 #include "daemon/routes.h"
+#include "traversal/advice.h"
 
 enum {
 	STATUS_VERSION = 1
@@ -229,14 +230,17 @@ json_t *status_netcheck(struct node *n)
 {
 	bool changed;
 	const struct natcheck_report *r = natcheck_report(n->check[0], &changed);
+	const struct allocator *a = &r->profile.allocator;
 	json_t *v4 = json_pack(
-		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i}", "public",
+		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i}", "public",
 		endpoint_json(&r->reflexive), "mapping",
 		mapping_name(r->mapping), "filtering",
 		mapping_name(r->filtering), "allocator",
-		r->preserving ? "preserving" : "unknown", "block", 0, "pool", 0,
-		"hairpin", 0, "opener_needed", r->profile.opener_needed,
-		"nat_levels", r->mapping == NAT_NONE ? 0 : 1);
+		allocator_name(a->kind), "block", allocator_size(a), "pool",
+		a->pool ? a->pool : r->measured && r->udp, "hairpin",
+		r->profile.hairpin, "opener_needed", r->profile.opener_needed,
+		"nat_levels", r->profile.levels, "ports_searched",
+		allocator_range(a), "step", a->step);
 
 	return json_pack(
 		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:o,s:o}",
@@ -259,8 +263,10 @@ static json_t *profile_json(const struct node *n)
 				  candidate_kind_name(c->kind), "at",
 				  endpoint_text(&c->at, buf)));
 	}
-	return json_pack("{s:b,s:b,s:b,s:o}", "mapping_varies",
-			 n->nat.mapping_varies, "filter_independent",
+	return json_pack("{s:s,s:s,s:b,s:b,s:b,s:o}", "nat",
+			 strategy_class_name(strategy_class(&n->nat)),
+			 "allocator", allocator_name(n->nat.allocator.kind),
+			 "mapping_varies", n->nat.mapping_varies, "filter_independent",
 			 n->nat.filter_independent, "opener_needed",
 			 n->nat.opener_needed, "candidates", list);
 }
@@ -269,6 +275,7 @@ static json_t *remote_json(const struct node *n, const struct peer *p)
 {
 	const struct netmap_node *node =
 		netmap_peer_by_key(&n->netmap, &p->key);
+	struct nat_profile self, peer = { .known = false };
 	json_t *list = json_array();
 	char buf[ADDR_TEXT];
 
@@ -281,28 +288,33 @@ static json_t *remote_json(const struct node *n, const struct peer *p)
 				  candidate_kind_name(c->kind), "at",
 				  endpoint_text(&c->at, buf)));
 	}
-	return json_pack("{s:b,s:o}", "online", p->online, "candidates", list);
+	if (p->paths)
+		pathset_nats(p->paths, &self, &peer);
+	return json_pack("{s:b,s:s,s:s,s:o}", "online", p->online, "nat",
+			 strategy_class_name(strategy_class(&peer)), "allocator",
+			 allocator_name(peer.allocator.kind), "candidates", list);
 }
 
-static const char *advice(const struct path_info *path)
+static const char *advice(struct node *n, const struct peer *p,
+			  const struct path_info *path, char out[static ADVICE_TEXT])
 {
-	switch (path->choice.kind) {
-	case PATH_DIRECT:
-		return "nothing to do: the path is direct";
-	case PATH_RELAY:
-		return "traffic is relayed; a port forwarded on either router, "
-		       "or IPv6 on both sides, makes it direct";
-	case PATH_NONE:
-		return "there is no path: check that the peer is online and "
-		       "that UDP leaves this network";
-	}
-	return "";
+	struct advice_facts f = { .path = path->choice.kind,
+				  .stock = !p->paths,
+				  .online = p->online,
+				  .port = n->ports[0].udp[0].port };
+	bool changed;
+
+	f.udp = n->check[0] && natcheck_report(n->check[0], &changed)->udp;
+	if (p->paths)
+		pathset_nats(p->paths, &f.self, &f.peer);
+	return advice_of(&f, out);
 }
 
 json_t *status_why(struct node *n, struct peer *p)
 {
 	struct pathset_trial t[64];
 	struct path_info path = { 0 };
+	char sentence[ADVICE_TEXT];
 	json_t *tried = json_array();
 	nsec_t next = NSEC_NEVER, now = time_now();
 	unsigned count = 0;
@@ -323,5 +335,5 @@ json_t *status_why(struct node *n, struct peer *p)
 				 json_null() :
 				 json_integer((json_int_t)((next - now) /
 							   SEC(1))),
-			 "advice", advice(&path));
+			 "advice", advice(n, p, &path, sentence));
 }

@@ -25,7 +25,7 @@
 #include "tun/offload.h"
 
 enum {
-	WORKER_PORTS_MAX = 8, /* sockets of the node; 0: main IPv4, 1: main IPv6 */
+	WORKER_PORTS_MAX = 24, /* sockets of the node; 0: main IPv4, 1: main IPv6 */
 	WORKER_RING_SLOTS = 512,
 	WORKER_NOTE_DATA = 1984, /* octets of a packet that a note carries */
 	WORKER_TRAINS = 8, /* trains of one receive */

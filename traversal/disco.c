@@ -12,6 +12,49 @@ static unsigned nat_flags(const struct nat_profile *nat)
 	       (nat->opener_needed ? DISCO_NAT_OPENER_NEEDED : 0u);
 }
 
+enum {
+	ALLOCATOR_OCTETS = 14,
+};
+
+static void write_allocator(const struct nat_profile *nat, struct writer *w)
+{
+	const struct allocator *a = &nat->allocator;
+
+	writer_u8(w, (uint8_t)a->kind);
+	writer_u8(w, (uint8_t)((nat->hairpin ? DISCO_NAT_HAIRPIN : 0u) |
+			       (nat->no_scan ? DISCO_NAT_NO_SCAN : 0u)));
+	writer_be16(w, (uint16_t)a->step);
+	writer_be16(w, a->low);
+	writer_be16(w, a->high);
+	writer_be16(w, a->mask);
+	writer_be16(w, a->bits);
+	writer_u8(w, (uint8_t)(a->pool > 255 ? 255 : a->pool));
+	writer_u8(w, nat->levels);
+}
+
+/* read_allocator() - an older peer sends none; an impossible one counts as unknown */
+static void read_allocator(struct nat_profile *nat, struct reader *r)
+{
+	struct allocator a = { .kind = ALLOCATOR_UNKNOWN };
+	unsigned more;
+
+	if (reader_left(r) < ALLOCATOR_OCTETS)
+		return;
+	a.kind = (enum allocator_kind)reader_u8(r);
+	more = reader_u8(r);
+	a.step = (int16_t)reader_be16(r);
+	a.low = reader_be16(r);
+	a.high = reader_be16(r);
+	a.mask = reader_be16(r);
+	a.bits = reader_be16(r);
+	a.pool = reader_u8(r);
+	nat->levels = reader_u8(r);
+	nat->hairpin = more & DISCO_NAT_HAIRPIN;
+	nat->no_scan = more & DISCO_NAT_NO_SCAN;
+	if (allocator_valid(&a))
+		nat->allocator = a;
+}
+
 static void write_cand(const struct disco_message *m, struct writer *w)
 {
 	writer_be64(w, m->instance);
@@ -21,6 +64,7 @@ static void write_cand(const struct disco_message *m, struct writer *w)
 	writer_u8(w, m->nat.public_hop);
 	writer_be16(w, 0);
 	candidate_list_write(&m->candidates, w);
+	write_allocator(&m->nat, w);
 }
 
 static void read_cand(struct disco_message *m, struct reader *r)
@@ -39,6 +83,8 @@ static void read_cand(struct disco_message *m, struct reader *r)
 	(void)reader_be16(r);
 	if (!candidate_list_read(r, &m->candidates))
 		r->failed = true;
+	if (!r->failed)
+		read_allocator(&m->nat, r);
 }
 
 static void write_ping(const struct disco_message *m, struct writer *w)
@@ -67,6 +113,42 @@ static void read_plan(struct disco_message *m, struct reader *r)
 	(void)reader_take(r, 3);
 }
 
+static void write_scan(const struct disco_message *m, struct writer *w)
+{
+	writer_be32(w, m->plan);
+	writer_put(w, m->at.ip.b, 16);
+	writer_be16(w, m->at.port);
+	writer_be16(w, (uint16_t)m->sockets);
+	writer_u8(w, (uint8_t)m->how);
+	writer_zero(w, 3);
+}
+
+static void read_scan(struct disco_message *m, struct reader *r)
+{
+	m->plan = reader_be32(r);
+	reader_copy(r, m->at.ip.b, 16);
+	m->at.port = reader_be16(r);
+	m->sockets = reader_be16(r);
+	m->how = reader_u8(r);
+	(void)reader_take(r, 3);
+}
+
+static void write_win(const struct disco_message *m, struct writer *w)
+{
+	writer_be32(w, m->plan);
+	writer_put(w, m->window.ip.b, 16);
+	writer_be16(w, m->window.low);
+	writer_be16(w, m->window.high);
+}
+
+static void read_win(struct disco_message *m, struct reader *r)
+{
+	m->plan = reader_be32(r);
+	reader_copy(r, m->window.ip.b, 16);
+	m->window.low = reader_be16(r);
+	m->window.high = reader_be16(r);
+}
+
 size_t disco_write(const struct disco_message *m, uint8_t *out)
 {
 	struct writer w = writer_of(out, DISCO_MAX);
@@ -90,6 +172,15 @@ size_t disco_write(const struct disco_message *m, uint8_t *out)
 	case DISCO_OPENED:
 		write_plan(m, &w);
 		break;
+	case DISCO_SCAN:
+		write_scan(m, &w);
+		break;
+	case DISCO_WIN:
+		write_win(m, &w);
+		break;
+	case DISCO_STOP:
+		writer_be32(&w, m->plan);
+		break;
 	}
 	return writer_len(&w);
 }
@@ -104,7 +195,7 @@ enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out)
 	m.flags = reader_be16(&r);
 	if (r.failed)
 		return DROP_MALFORMED;
-	if (type < DISCO_PING || type > DISCO_OPENED)
+	if (type < DISCO_PING || type > DISCO_STOP)
 		return DROP_DISCO_TYPE;
 	m.type = (enum disco_type)type;
 	switch (m.type) {
@@ -122,6 +213,15 @@ enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out)
 	case DISCO_GO:
 	case DISCO_OPENED:
 		read_plan(&m, &r);
+		break;
+	case DISCO_SCAN:
+		read_scan(&m, &r);
+		break;
+	case DISCO_WIN:
+		read_win(&m, &r);
+		break;
+	case DISCO_STOP:
+		m.plan = reader_be32(&r);
 		break;
 	}
 	if (r.failed)

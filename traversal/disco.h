@@ -14,9 +14,13 @@
  *   PING    txid 8, generation 4
  *   PONG    txid 8, generation 4, observed address 16, observed port 2
  *   CAND    instance 8, generation 4, ack 4, nat flags 1, public hop 1, zero 2,
- *           candidate list (candidate.c)
+ *           candidate list (candidate.c), then, if it is there: allocator kind 1,
+ *           nat flags more 1, step 2, low 2, high 2, mask 2, bits 2, pool 1, levels 1
  *   GO      plan 4, round 1, zero 3
  *   OPENED  plan 4, round 1, zero 3
+ *   SCAN    plan 4, address 16, port 2, sockets 2, how 1, zero 3
+ *   WIN     plan 4, address 16, low 2, high 2
+ *   STOP    plan 4
  *
  * Version 1. A newer version only appends: trailing octets, unknown flags and unknown
  * candidate kinds are ignored, an unknown type is counted and dropped.
@@ -26,7 +30,10 @@
  * generation  of the sender's candidates
  * instance    grows with each start of the sender: a smaller one is a past life
  * ack         the newest generation of the receiver's candidates that the sender has
- * plan        names one synchronised punch; see punch.h
+ * plan        names one synchronised punch or scan; see punch.h, pathset_scan.c
+ * SCAN        from the easy side: open that many sockets towards this endpoint of mine
+ *             how: 0 a fan, 1 one bracketed, 2 a run that I shall aim into
+ * WIN         from the hard side: open now; with ports: they lie between these two
  */
 #pragma once
 
@@ -36,6 +43,7 @@
 
 #include "base/addr.h"
 #include "base/drop.h"
+#include "traversal/bracket.h"
 #include "traversal/candidate.h"
 #include "traversal/pathset.h"
 
@@ -50,6 +58,9 @@ enum disco_type { /* wire values */
 	DISCO_CAND = 3,
 	DISCO_GO = 4,
 	DISCO_OPENED = 5,
+	DISCO_SCAN = 6,
+	DISCO_WIN = 7,
+	DISCO_STOP = 8,
 };
 
 enum disco_flag { /* wire values */
@@ -67,6 +78,17 @@ enum disco_nat_flag { /* wire values, struct nat_profile */
 	DISCO_NAT_OPENER_NEEDED = 8,
 };
 
+enum disco_how { /* wire values, SCAN */
+	DISCO_HOW_FAN = 0,
+	DISCO_HOW_BRACKET = 1,
+	DISCO_HOW_COUNTERS = 2,
+};
+
+enum disco_nat_more { /* wire values, struct nat_profile */
+	DISCO_NAT_HAIRPIN = 1,
+	DISCO_NAT_NO_SCAN = 2,
+};
+
 struct disco_message {
 	enum disco_type type;
 	unsigned flags;
@@ -77,8 +99,12 @@ struct disco_message {
 	uint32_t ack; /* CAND */
 	struct nat_profile nat; /* CAND */
 	struct candidate_list candidates; /* CAND */
-	uint32_t plan; /* GO, OPENED */
+	uint32_t plan; /* GO, OPENED, SCAN, WIN, STOP */
 	unsigned round; /* GO, OPENED */
+	struct endpoint at; /* SCAN */
+	unsigned sockets; /* SCAN */
+	unsigned how; /* SCAN, enum disco_how */
+	struct bracket_window window; /* WIN; ports 0: the range is the one in CAND */
 };
 
 /* disco_write() - plaintext into out (DISCO_MAX of room); returns octets */

@@ -11,6 +11,9 @@
  *   POISON   auxiliary socket: to the port whose answer did not come in. If it sees
  *            another mapped port though the mapping is endpoint-independent, early
  *            inbound packets spoil mappings here (traversal.md 3.4)
+ *   HAIRPIN  auxiliary socket: to the main socket's mapping (RFC 5780 s4.5)
+ *   SAMPLE   if the mapping varies, 8 throw-away sockets, in order: the same server;
+ *            8 more if those do not decide
  */
 #include "traversal/natcheck.h"
 
@@ -20,7 +23,7 @@
 #include "base/rand.h"
 
 enum {
-	PROBES_MAX = NATCHECK_SERVERS_MAX + 24,
+	PROBES_MAX = NATCHECK_SERVERS_MAX + 24 + ALLOCATOR_SAMPLES,
 	HOSTS_MAX = 32,
 	SENDS = 3,
 	MIN_PORT = 1024, /* of a place that only a server names */
@@ -31,6 +34,8 @@ enum {
 #define FILTER_TIME  MSEC(600) /* plus the round trip */
 #define MAPPING_TIME MSEC(700)
 #define POISON_TIME  MSEC(700)
+#define HAIRPIN_TIME MSEC(250)
+#define SAMPLE_TIME  MSEC(700)
 
 static const nsec_t send_at[SENDS] = { 0, MSEC(100), MSEC(300) };
 
@@ -40,6 +45,8 @@ enum round {
 	ROUND_MAPPING,
 	ROUND_FILTER,
 	ROUND_POISON,
+	ROUND_HAIRPIN,
+	ROUND_SAMPLE,
 };
 
 struct probe {
@@ -48,7 +55,8 @@ struct probe {
 	struct stun_txid txid;
 	enum round round;
 	bool change_ip, change_port;
-	bool aux; /* from the auxiliary socket */
+	bool aux; /* not from the main socket */
+	uint8_t sample; /* from this throw-away socket; 0: from none */
 	unsigned server; /* in the report; NATCHECK_SERVERS_MAX: none */
 	unsigned sent;
 	nsec_t started; /* of the first send */
@@ -63,6 +71,8 @@ struct natcheck {
 	struct ipaddr hosts[HOSTS_MAX];
 	unsigned host_count;
 	uint16_t port4, port6, aux; /* local ports, 0: none */
+	uint16_t sample_port[ALLOCATOR_SAMPLES + 1];
+	unsigned samples; /* asked for so far */
 	enum round round;
 	bool full;
 	nsec_t round_started, deadline;
@@ -113,6 +123,12 @@ void natcheck_set_aux(struct natcheck *nc, uint16_t port)
 	nc->aux = port;
 }
 
+void natcheck_set_sample(struct natcheck *nc, unsigned sample, uint16_t port)
+{
+	if (sample <= ALLOCATOR_SAMPLES)
+		nc->sample_port[sample] = port;
+}
+
 static struct probe *add_probe(struct natcheck *nc, const struct endpoint *to)
 {
 	struct probe *p;
@@ -156,7 +172,7 @@ void natcheck_start(struct natcheck *nc, bool full, nsec_t now)
 {
 	begin_round(nc, ROUND_BASIC, BASIC_TIME, now);
 	nc->full = full;
-	nc->probe_count = 0;
+	nc->probe_count = nc->samples = 0;
 	for (unsigned i = 0; i < nc->server_count; i++) {
 		struct probe *p;
 
@@ -311,6 +327,70 @@ static void begin_poison(struct natcheck *nc, nsec_t now)
 		(void)add_aux(nc, &e);
 }
 
+static void begin_hairpin(struct natcheck *nc, nsec_t now)
+{
+	const struct probe *main = first_answer(nc, true);
+
+	begin_round(nc, ROUND_HAIRPIN, HAIRPIN_TIME, now);
+	if (main && main->mapped.port >= MIN_PORT &&
+	    ipaddr_class(&main->mapped.ip) == ADDR_CLASS_GLOBAL)
+		(void)add_aux(nc, &main->mapped);
+}
+
+/* varies() - did an IPv4 server see the main socket elsewhere than the first one did? */
+static bool varies(const struct natcheck *nc)
+{
+	const struct probe *first = first_answer(nc, true);
+
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (p->rtt && !p->aux && ipaddr_is_v4(&p->to.ip) &&
+		    !endpoint_eq(&p->mapped, &first->mapped))
+			return true;
+	}
+	return false;
+}
+
+/* infer() - the allocator behind the samples that were answered */
+static struct allocator infer(const struct natcheck *nc, unsigned *n)
+{
+	struct allocator_sample s[ALLOCATOR_SAMPLES];
+
+	*n = 0;
+	for (unsigned i = 0; i < nc->probe_count; i++) {
+		const struct probe *p = &nc->probes[i];
+
+		if (!p->sample || !p->rtt || *n == ALLOCATOR_SAMPLES)
+			continue;
+		s[*n].mapped = p->mapped;
+		s[(*n)++].local = nc->sample_port[p->sample];
+	}
+	return allocator_infer(s, *n);
+}
+
+/* begin_samples() - the next throw-away sockets; false: there is no need for more */
+static bool begin_samples(struct natcheck *nc, nsec_t now)
+{
+	const struct endpoint server = first_answer(nc, true)->to;
+	unsigned n, more = ALLOCATOR_SAMPLES_MIN;
+	struct allocator a = infer(nc, &n);
+
+	if (!varies(nc) || nc->samples >= ALLOCATOR_SAMPLES ||
+	    allocator_decided(&a, n))
+		return false;
+	begin_round(nc, ROUND_SAMPLE, SAMPLE_TIME, now);
+	for (; more > 0; more--) {
+		struct probe *p = add_probe(nc, &server);
+
+		if (!p)
+			break;
+		p->aux = true;
+		p->sample = (uint8_t)++nc->samples;
+	}
+	return true;
+}
+
 static bool is_host(const struct natcheck *nc, const struct endpoint *e)
 {
 	for (unsigned i = 0; i < nc->host_count; i++)
@@ -408,6 +488,18 @@ static void judge_profile(struct natcheck_report *r)
 		r->mapping == NAT_ADDRESS_AND_PORT_DEPENDENT;
 	r->profile.filter_independent = r->filtering ==
 					NAT_ENDPOINT_INDEPENDENT;
+	r->profile.levels = r->mapping == NAT_NONE ? 0 : 1;
+}
+
+static void judge_allocator(const struct natcheck *nc, struct natcheck_report *r)
+{
+	const struct probe *back = aux_answer(nc, ROUND_HAIRPIN, false);
+	unsigned n;
+
+	r->profile.hairpin = back && r->mapping != NAT_NONE;
+	r->profile.allocator = infer(nc, &n);
+	if (!r->profile.mapping_varies && r->preserving)
+		r->profile.allocator.kind = ALLOCATOR_PRESERVING;
 }
 
 static void fill_servers(const struct natcheck *nc, struct natcheck_report *r)
@@ -451,6 +543,7 @@ static void finish(struct natcheck *nc, nsec_t now)
 		judge_filtering(nc, r);
 		judge_opener(nc, r);
 		judge_profile(r);
+		judge_allocator(nc, r);
 	} else if (v4) {
 		keep_class(&old, r);
 	}
@@ -485,18 +578,36 @@ static bool round_is_over(const struct natcheck *nc, nsec_t now)
 	return first_answer(nc, true) || !nc->port4;
 }
 
+/* next_round() - of a classification; false: that was the last */
+static bool next_round(struct natcheck *nc, nsec_t now)
+{
+	switch (nc->round) {
+	case ROUND_NONE:
+		return false;
+	case ROUND_BASIC:
+		begin_mapping(nc, now);
+		return true;
+	case ROUND_MAPPING:
+		begin_filter(nc, now);
+		return true;
+	case ROUND_FILTER:
+		begin_poison(nc, now);
+		return true;
+	case ROUND_POISON:
+		begin_hairpin(nc, now);
+		return true;
+	case ROUND_HAIRPIN:
+	case ROUND_SAMPLE:
+		return begin_samples(nc, now);
+	}
+	return false;
+}
+
 static void advance(struct natcheck *nc, nsec_t now)
 {
 	while (nc->round != ROUND_NONE && round_is_over(nc, now)) {
-		if (!nc->full || !first_answer(nc, true) ||
-		    nc->round == ROUND_POISON)
+		if (!nc->full || !first_answer(nc, true) || !next_round(nc, now))
 			finish(nc, now);
-		else if (nc->round == ROUND_BASIC)
-			begin_mapping(nc, now);
-		else if (nc->round == ROUND_MAPPING)
-			begin_filter(nc, now);
-		else
-			begin_poison(nc, now);
 	}
 }
 
@@ -520,7 +631,8 @@ static void write_probe(struct probe *p, struct natcheck_send *out, nsec_t now)
 	if (!p->sent++)
 		p->started = now;
 	out->to = p->to;
-	out->aux = p->aux;
+	out->aux = p->aux && !p->sample;
+	out->sample = p->sample;
 	out->ttl = 0;
 	out->n = stun_write(&m, out->message);
 }
@@ -568,6 +680,11 @@ enum drop natcheck_input(struct natcheck *nc, const uint8_t *m, size_t n,
 	if (d != DROP_NONE)
 		return d;
 	p = find_probe(nc, &got.txid);
+	if (p && got.class == STUN_REQUEST && p->round == ROUND_HAIRPIN) {
+		p->rtt = 1; /* our own request came back to us */
+		advance(nc, now);
+		return DROP_NONE;
+	}
 	if (!p || nc->round == ROUND_NONE || !p->sent || p->rtt ||
 	    (got.class != STUN_SUCCESS && got.class != STUN_ERROR))
 		return DROP_STUN_UNEXPECTED;

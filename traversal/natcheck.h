@@ -7,7 +7,8 @@
  * server to answer from a port never contacted (RFC 5780 s4.4, traversal.md 3.4), from
  * an auxiliary socket: a NAT that is spoilt by it would give the main socket another
  * port for every new destination. Sends at 0, 100 and 300 ms to each server; addresses
- * are known when two answered or after 1.5 s.
+ * are known when two answered or after 1.5 s. Where mappings vary, 8 to 16 throw-away
+ * sockets ask one server, for the NAT's port allocator (allocator.h).
  */
 #pragma once
 
@@ -65,6 +66,10 @@ void natcheck_set_local(struct natcheck *nc, const struct ipaddr *hosts, unsigne
  * new socket for each full check: what one check spoilt, the next would see */
 void natcheck_set_aux(struct natcheck *nc, uint16_t port);
 
+/* natcheck_set_sample() - local port of throw-away socket 1..ALLOCATOR_SAMPLES, which the
+ * caller opens when natcheck_poll() first asks to send from it */
+void natcheck_set_sample(struct natcheck *nc, unsigned sample, uint16_t port);
+
 /* natcheck_start() - measure now. full: classification; else reflexive address only */
 void natcheck_start(struct natcheck *nc, bool full, nsec_t now);
 bool natcheck_running(const struct natcheck *nc);
@@ -72,13 +77,14 @@ bool natcheck_running(const struct natcheck *nc);
 struct natcheck_send {
 	struct endpoint to;
 	bool aux; /* from the auxiliary socket */
+	uint8_t sample; /* from this throw-away socket; 0: from none */
 	uint8_t ttl; /* 0: the usual one */
 	size_t n;
 	uint8_t message[STUN_MAX];
 };
 
 /* natcheck_poll() - true: send this from the main socket of its family, or from
- * the auxiliary one */
+ * the auxiliary one, or a throw-away one */
 bool natcheck_poll(struct natcheck *nc, struct natcheck_send *out, nsec_t now);
 nsec_t natcheck_next_expiry(const struct natcheck *nc);
 

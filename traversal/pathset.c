@@ -31,6 +31,7 @@ struct pathset *pathset_new(const struct pathset_params *p)
 	ps->overlay = p->overlay;
 	ps->overlay_count = p->overlay_count;
 	ps->best = ps->followed = ps->rival = ps->relay_used = -1;
+	ps->want_fan = -1;
 	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		ps->relay[i].due = NSEC_NEVER;
@@ -84,7 +85,7 @@ int pathset_socket(const struct pathset *ps, bool v6, bool newest)
 {
 	int found = -1;
 
-	for (unsigned i = 0; i < ps->socket_count; i++) {
+	for (unsigned i = 0; i < ps->socket_count && i < PATHSET_ADOPTED; i++) {
 		if (ps->v6[i] != v6)
 			continue;
 		found = (int)i;
@@ -183,6 +184,7 @@ void pathset_restart(struct pathset *ps, nsec_t now)
 {
 	ps->round = 0;
 	ps->retry_step = 0;
+	ps->scanned = false;
 	ps->retry = now;
 }
 
@@ -372,6 +374,7 @@ void pathset_network_changed(struct pathset *ps, nsec_t now)
 		if (ps->path[i].used && ps->path[i].validated)
 			path_doubt(&ps->path[i], now);
 	punch_stop(&ps->punch);
+	pathset_scan_stop(ps, now);
 	pathset_ask_stun(ps, now);
 	pathset_kick(ps, now);
 }

@@ -27,21 +27,28 @@
 #include "base/time.h"
 #include "crypto/box.h"
 #include "crypto/key.h"
+#include "traversal/allocator.h"
 #include "traversal/candidate.h"
 
 enum {
 	PATHSET_PATHS_MAX = 32,
-	PATHSET_SOCKETS_MAX = 8, /* local sockets that paths may use */
+	PATHSET_SOCKETS_MAX = 24, /* local sockets that paths may use */
+	PATHSET_ADOPTED = 8, /* from here on: adopted ones; no path is begun there */
 	PATHSET_RELAYS_MAX = 8,
 };
 
-/* What both ends know about a NAT, from classification; 0 members: unknown. */
+/* What both ends know about a NAT, from classification; 0 members: unknown. All members
+ * tightly packed: it is compared as octets. */
 struct nat_profile {
+	struct allocator allocator; /* where the mapping varies */
 	bool known;
 	bool mapping_varies; /* not endpoint-independent */
 	bool filter_independent; /* endpoint-independent filtering, or no NAT */
 	bool opener_needed; /* early inbound packets poison the mapping */
 	uint8_t public_hop; /* TTL of the first public hop; 0: unknown, use 3 */
+	bool hairpin; /* reaches its own hosts at their external address */
+	uint8_t levels; /* NATs in a row that we know of */
+	bool no_scan; /* this node takes no part in port scans */
 };
 
 struct pathset_params {
@@ -102,9 +109,20 @@ void pathset_heard_relay(struct pathset *ps, nsec_t now);
  * are suspect, schedules start anew */
 void pathset_network_changed(struct pathset *ps, nsec_t now);
 
+/* pathset_fan_ready() - PATHSET_WANT_FAN is done: throw-away sockets 0..count-1 of this set
+ * are fresh; 0: refused, since another set has them or this node forbids it */
+void pathset_fan_ready(struct pathset *ps, unsigned count, nsec_t now);
+/* pathset_fan_mapped() - a STUN server, asked by PATHSET_FAN_STUN, saw that socket at */
+void pathset_fan_mapped(struct pathset *ps, unsigned fan, const struct endpoint *at,
+			nsec_t now);
+/* pathset_fan_adopted() - PATHSET_ADOPT_FAN is done: it is this local socket now, and
+ * pathset_set_sockets() has been told; -1: there is no room for it */
+void pathset_fan_adopted(struct pathset *ps, int socket, nsec_t now);
+
 /* Where a discovery message came from. */
 struct pathset_source {
 	bool relayed;
+	bool fan; /* at a throw-away socket: `socket` counts those */
 	unsigned relay; /* slot, if relayed */
 	unsigned socket; /* local socket, if not */
 	struct endpoint from; /* untrusted, if not relayed */
@@ -132,6 +150,11 @@ enum pathset_action_kind {
 	PATHSET_WANT_STUN, /* our reflexive candidate is old: refresh it, then set_local */
 	PATHSET_WANT_SOCKETS, /* open fresh sockets (R2): then set_sockets, set_local */
 	PATHSET_REHANDSHAKE, /* a path came up and the peer may have restarted */
+	PATHSET_WANT_FAN, /* `count` fresh throw-away IPv4 sockets, old ones closed (0:
+			     none): then fan_ready, also if refused */
+	PATHSET_SEND_FAN, /* message to `to` from throw-away `socket` with `ttl` */
+	PATHSET_FAN_STUN, /* one STUN request from throw-away `socket`: then fan_mapped */
+	PATHSET_ADOPT_FAN, /* keep throw-away `socket` as a local one: then fan_adopted */
 };
 
 /* How data travels now. */
@@ -156,6 +179,7 @@ struct pathset_use {
 struct pathset_action {
 	enum pathset_action_kind kind;
 	unsigned socket, relay;
+	unsigned count; /* PATHSET_WANT_FAN; at most 256 */
 	struct endpoint to;
 	uint8_t ttl;
 	struct pathset_use use;
@@ -192,6 +216,10 @@ struct pathset_trial {
 /* pathset_explain() - what was tried and the next try; for `adit why` */
 unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 			 unsigned max, nsec_t *next_try);
+
+/* pathset_nats() - what is known of both NATs; the peer's comes from its messages */
+void pathset_nats(const struct pathset *ps, struct nat_profile *self,
+		  struct nat_profile *peer);
 
 /**
  * pathset_ping() - A ping of the user's over the current path (or the relay)

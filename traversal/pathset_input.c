@@ -41,6 +41,8 @@ static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 	struct out o = { .kind = OUT_PONG, .via = *src, .txid = m->txid };
 	struct path *p;
 
+	if (src->fan)
+		return pathset_scan_ping(ps, src, m, now);
 	if (src->relayed) {
 		pathset_out(ps, &o);
 		return DROP_NONE;
@@ -98,7 +100,8 @@ static enum drop take_pong(struct pathset *ps, const struct pathset_source *src,
 	p = pathset_find(ps, src->socket, &src->from);
 	if (!p || !path_ponged(p, m->txid, now))
 		return DROP_DISCO_STALE;
-	learn_observed(ps, &m->observed, now);
+	if (src->socket < PATHSET_ADOPTED)
+		learn_observed(ps, &m->observed, now);
 	return DROP_NONE;
 }
 
@@ -256,6 +259,8 @@ enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
 	d = disco_read(plain, plain_n, &msg);
 	if (d != DROP_NONE)
 		return d;
+	if (src->fan && msg.type != DISCO_PING)
+		return DROP_DISCO_STALE;
 	switch (msg.type) {
 	case DISCO_PING:
 		return take_ping(ps, src, &msg, now);
@@ -267,6 +272,12 @@ enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
 		return take_go(ps, src, &msg, now);
 	case DISCO_OPENED:
 		return take_opened(ps, src, &msg, now);
+	case DISCO_SCAN:
+		return pathset_take_scan(ps, src, &msg, now);
+	case DISCO_WIN:
+		return pathset_take_win(ps, src, &msg, now);
+	case DISCO_STOP:
+		return pathset_take_stop(ps, src, &msg, now);
 	}
 	return DROP_DISCO_TYPE;
 }

@@ -8,6 +8,8 @@
 #pragma once
 
 #include "base/rand.h"
+#include "traversal/birthday.h"
+#include "traversal/bracket.h"
 #include "traversal/budget.h"
 #include "traversal/disco.h"
 #include "traversal/path.h"
@@ -29,6 +31,11 @@ enum out_kind {
 	OUT_OPENER,
 	OUT_RELAY_PING,
 	OUT_USER_PING,
+	OUT_SCAN,
+	OUT_WIN,
+	OUT_STOP,
+	OUT_FAN_STUN,
+	OUT_FAN_OPENER,
 };
 
 struct out {
@@ -36,7 +43,7 @@ struct out {
 	struct pathset_source via; /* from: the destination */
 	uint8_t ttl;
 	unsigned flags; /* CAND */
-	unsigned slot; /* path of an opener, user ping */
+	unsigned slot; /* path of an opener, user ping, socket of the fan */
 	uint64_t txid; /* PONG */
 	uint32_t plan;
 	unsigned round;
@@ -59,6 +66,39 @@ struct user_ping {
 	nsec_t sent; /* 0: still waiting to go */
 	nsec_t rtt;
 	struct path_info path;
+};
+
+enum scan_step {
+	SCAN_REST,
+	SCAN_SOCKETS, /* the caller opens them */
+	SCAN_ASK, /* easy: STUN, what does our socket look like? */
+	SCAN_CALL, /* easy: the peer is asked to open */
+	SCAN_PROBE, /* easy: probes go out */
+	SCAN_LINGER, /* easy: the last ones may still be answered */
+	SCAN_BRACKET, /* hard: two STUN answers are awaited */
+	SCAN_OPEN, /* hard: openers go out */
+	SCAN_HOLD, /* hard: the peer probes */
+	SCAN_ADOPT, /* met: the caller makes the socket a port */
+};
+
+struct scan { /* one attempt of R3 */
+	enum scan_step step;
+	bool easy, won; /* easy: we lead */
+	enum disco_how how;
+	uint32_t plan;
+	unsigned fans, opened, tries, attempt;
+	struct endpoint at; /* of the leading side's socket */
+	struct endpoint aim; /* of our openers; the address that we deal with */
+	struct endpoint first, last; /* STUN answers of a bracket */
+	struct bracket_window window;
+	struct birthday walk;
+	unsigned probed; /* COUNTERS: sockets that have sent theirs */
+	unsigned fan; /* that was reached */
+	struct endpoint from; /* and from where */
+	uint64_t txid;
+	nsec_t due;
+	char what[PATH_WHAT]; /* for pathset_explain() */
+	const char *outcome; /* NULL: there was none yet */
 };
 
 struct side { /* what one end is known by */
@@ -107,6 +147,11 @@ struct pathset {
 	nsec_t peer_leads; /* until then the peer's next round is awaited */
 	bool must_lead; /* the peer asked for it */
 	nsec_t retry; /* next round or WAIT end */
+	struct scan scan;
+	bool scanned; /* R3 was tried since the last wait */
+	struct rate scans, brackets, fans; /* attempts by the hour */
+	int want_fan; /* sockets to ask for; -1: nothing */
+	bool want_adopt;
 	bool want_stun, want_sockets, want_handshake;
 	nsec_t stun_asked, self_set;
 
@@ -152,6 +197,31 @@ void pathset_tick_punch(struct pathset *ps, nsec_t now);
 nsec_t pathset_next_punch(const struct pathset *ps);
 /* pathset_behind_one() - do both ends show the same external IPv4 address? */
 bool pathset_behind_one(const struct pathset *ps);
+
+/* ---- pathset_scan.c ---- */
+
+/* pathset_scan_begin() - R3 if the pair calls for it now; true: under way */
+bool pathset_scan_begin(struct pathset *ps, nsec_t now);
+void pathset_scan_stop(struct pathset *ps, nsec_t now);
+/* pathset_scan_probe() - true: a probe from that socket to *to is due */
+bool pathset_scan_probe(struct pathset *ps, unsigned *fan, struct endpoint *to,
+			nsec_t now);
+/* pathset_scan_ping() - the peer's ping came in at a socket of the fan */
+enum drop pathset_scan_ping(struct pathset *ps, const struct pathset_source *src,
+			    const struct disco_message *m, nsec_t now);
+enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src,
+			    const struct disco_message *m, nsec_t now);
+enum drop pathset_take_win(struct pathset *ps, const struct pathset_source *src,
+			   const struct disco_message *m, nsec_t now);
+enum drop pathset_take_stop(struct pathset *ps, const struct pathset_source *src,
+			    const struct disco_message *m, nsec_t now);
+void pathset_tick_scan(struct pathset *ps, nsec_t now);
+nsec_t pathset_next_scan(const struct pathset *ps);
+
+/* ---- pathset_poll.c ---- */
+
+/* pathset_attested() - our own servers saw the peer at this address: the netmap says so */
+bool pathset_attested(const struct pathset *ps, const struct ipaddr *ip);
 
 /* ---- pathset_choice.c ---- */
 

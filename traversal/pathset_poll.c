@@ -51,6 +51,7 @@ static void tick(struct pathset *ps, nsec_t now)
 	tick_users(ps, now);
 	pathset_choose(ps, now);
 	pathset_tick_punch(ps, now);
+	pathset_tick_scan(ps, now);
 }
 
 static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
@@ -76,6 +77,14 @@ static bool tell(struct pathset *ps, struct pathset_action *out)
 		ps->told = ps->use;
 		out->kind = PATHSET_USE;
 		out->use = ps->use;
+	} else if (ps->want_adopt) {
+		ps->want_adopt = false;
+		out->kind = PATHSET_ADOPT_FAN;
+		out->socket = ps->scan.fan;
+	} else if (ps->want_fan >= 0) {
+		out->kind = PATHSET_WANT_FAN;
+		out->count = (unsigned)ps->want_fan;
+		ps->want_fan = -1;
 	} else if (ps->want_handshake) {
 		ps->want_handshake = false;
 		out->kind = PATHSET_REHANDSHAKE;
@@ -111,8 +120,7 @@ static uint64_t new_txid(struct pathset *ps)
 	return prng_u64(&ps->prng) | 1u;
 }
 
-/* attested() - our own servers saw the peer at this address: the netmap says so */
-static bool attested(const struct pathset *ps, const struct ipaddr *ip)
+bool pathset_attested(const struct pathset *ps, const struct ipaddr *ip)
 {
 	for (unsigned i = 0; i < ps->netmap.count; i++)
 		if (ps->netmap.c[i].attested &&
@@ -124,7 +132,7 @@ static bool attested(const struct pathset *ps, const struct ipaddr *ip)
 /* affordable() - proven addresses are free, others have a budget */
 static bool affordable(struct pathset *ps, const struct path *p, nsec_t now)
 {
-	unsigned limit = attested(ps, &p->to.ip) ? BUDGET_ATTESTED :
+	unsigned limit = pathset_attested(ps, &p->to.ip) ? BUDGET_ATTESTED :
 						   BUDGET_UNPROVEN;
 
 	return p->state == PATH_ALIVE ||
@@ -243,6 +251,34 @@ static bool send_user_ping(struct pathset *ps, const struct out *o,
 	return true;
 }
 
+/* seal_fan() - a ping from a throw-away socket: an opener, or a probe */
+static void seal_fan(struct pathset *ps, unsigned fan, const struct endpoint *to,
+		     uint8_t ttl, uint64_t epoch, struct pathset_action *out)
+{
+	struct pathset_source via = { .socket = fan, .from = *to };
+	struct disco_message m = { .type = DISCO_PING };
+
+	m.txid = new_txid(ps);
+	m.generation = ps->self.generation;
+	seal(ps, &m, &via, ttl, epoch, out);
+	out->kind = PATHSET_SEND_FAN;
+}
+
+/* send_fan() - something of R3 leaves from a throw-away socket; false: it is over */
+static bool send_fan(struct pathset *ps, const struct out *o,
+		     struct pathset_action *out, uint64_t epoch)
+{
+	if (ps->scan.step == SCAN_REST)
+		return false;
+	if (o->kind == OUT_FAN_STUN) {
+		out->kind = PATHSET_FAN_STUN;
+		out->socket = o->slot;
+		return true;
+	}
+	seal_fan(ps, o->slot, &o->via.from, o->ttl, epoch, out);
+	return true;
+}
+
 /* send_out() - one waiting message; false: it came to nothing */
 static bool send_out(struct pathset *ps, const struct out *o,
 		     struct pathset_action *out, uint64_t epoch, nsec_t now)
@@ -272,6 +308,22 @@ static bool send_out(struct pathset *ps, const struct out *o,
 		return send_relay_ping(ps, o, out, epoch, now);
 	case OUT_USER_PING:
 		return send_user_ping(ps, o, out, epoch, now);
+	case OUT_SCAN:
+		m.type = DISCO_SCAN;
+		m.at = ps->scan.at;
+		m.sockets = ps->scan.fans;
+		m.how = ps->scan.how;
+		break;
+	case OUT_WIN:
+		m.type = DISCO_WIN;
+		m.window = ps->scan.window;
+		break;
+	case OUT_STOP:
+		m.type = DISCO_STOP;
+		break;
+	case OUT_FAN_STUN:
+	case OUT_FAN_OPENER:
+		return send_fan(ps, o, out, epoch);
 	}
 	seal(ps, &m, &o->via, 0, epoch, out);
 	return true;
@@ -280,6 +332,9 @@ static bool send_out(struct pathset *ps, const struct out *o,
 void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch,
 		  nsec_t now)
 {
+	struct endpoint to;
+	unsigned fan;
+
 	tick(ps, now);
 	out->kind = PATHSET_IDLE;
 	out->n = 0;
@@ -293,6 +348,10 @@ void pathset_poll(struct pathset *ps, struct pathset_action *out, uint64_t epoch
 	}
 	if (tell(ps, out))
 		return;
+	if (pathset_scan_probe(ps, &fan, &to, now)) {
+		seal_fan(ps, fan, &to, 0, epoch, out);
+		return;
+	}
 	(void)ping_due(ps, out, epoch, now);
 }
 
@@ -314,6 +373,7 @@ nsec_t pathset_next_expiry(const struct pathset *ps)
 	nsec_t t = nsec_min(pathset_next_punch(ps), ps->cand_due);
 
 	t = nsec_min(nsec_min(t, ps->look), next_of_users(ps));
+	t = nsec_min(t, pathset_next_scan(ps));
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		if (ps->relay[i].usable)
 			t = nsec_min(t, ps->relay[i].due);

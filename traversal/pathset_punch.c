@@ -6,8 +6,12 @@
 
 #include <string.h>
 
+#include "traversal/strategy.h"
+
 /* After the last ping of a failed round; the second lets poisoned ports recover. */
 static const nsec_t waits[] = { SEC(5), SEC(32), SEC(120), SEC(600), SEC(1800) };
+
+#define HARD_PATIENCE MSEC(600) /* for R1 where R3 will follow */
 
 static bool is_public(const struct ipaddr *ip)
 {
@@ -155,6 +159,7 @@ static void wait_more(struct pathset *ps, nsec_t now)
 	nsec_t wait = MSEC(10); /* R2 follows R1 at once */
 
 	if (ps->round > 1) {
+		ps->scanned = false; /* R3 has its own budget by the hour */
 		wait = waits[ps->retry_step];
 		if (ps->retry_step + 1 < sizeof(waits) / sizeof(waits[0]))
 			ps->retry_step++;
@@ -162,16 +167,34 @@ static void wait_more(struct pathset *ps, nsec_t now)
 	ps->retry = nsec_add(now, wait);
 }
 
+/* needs_r3() - one side has a NAT whose port the other has to find */
+static bool needs_r3(const struct pathset *ps, struct strategy *s)
+{
+	*s = strategy_of(&ps->self.nat, &ps->peer.nat);
+	if (s->kind == STRATEGY_COUNTERS)
+		s->easy = ps->controls;
+	return s->kind == STRATEGY_BRACKET || s->kind == STRATEGY_SCAN ||
+	       s->kind == STRATEGY_COUNTERS;
+}
+
 /* lopsided() - has exactly one side a NAT to be protected? */
 static bool lopsided(const struct pathset *ps)
 {
+	struct strategy s;
+
+	if (needs_r3(ps, &s))
+		return true;
 	return (ps->self.nat.known && ps->self.nat.opener_needed) !=
 	       (ps->peer.nat.known && ps->peer.nat.opener_needed);
 }
 
-/* leads() - the side to be protected, if it is one; else the smaller key */
+/* leads() - the easy side; the side to be protected, if it is one; else the smaller key */
 static bool leads(const struct pathset *ps)
 {
+	struct strategy s;
+
+	if (needs_r3(ps, &s))
+		return s.easy;
 	if (lopsided(ps))
 		return ps->self.nat.known && ps->self.nat.opener_needed;
 	return ps->controls;
@@ -203,6 +226,8 @@ static void try_round(struct pathset *ps, nsec_t now)
 	if (!ps->self.known || !ps->peer_told || !ps->acked_any ||
 	    pathset_relay_best(ps) < 0)
 		return; /* the CAND exchange comes here again */
+	if (pathset_scan_begin(ps, now))
+		return;
 	if (targets(ps, t) == 0 || pathset_socket(ps, false, false) < 0) {
 		pathset_probe_r0(ps, now);
 		ps->retry = nsec_add(now, waits[0]);
@@ -230,6 +255,8 @@ static void try_round(struct pathset *ps, nsec_t now)
 /* punch_event() - do what the round asks; false: nothing is due */
 static bool punch_event(struct pathset *ps, nsec_t now)
 {
+	struct strategy s;
+
 	switch (punch_tick(&ps->punch, now)) {
 	case PUNCH_NOTHING:
 		return false;
@@ -242,6 +269,8 @@ static bool punch_event(struct pathset *ps, nsec_t now)
 		return true;
 	case PUNCH_PINGS:
 		start_pings(ps, now);
+		if (needs_r3(ps, &s) && ps->round == 1 && !ps->scanned)
+			ps->punch.due = nsec_add(now, HARD_PATIENCE);
 		return true;
 	case PUNCH_OVER:
 		wait_more(ps, now);
@@ -256,7 +285,8 @@ void pathset_tick_punch(struct pathset *ps, nsec_t now)
 		punch_stop(&ps->punch);
 	if (ps->retry <= now && now < ps->peer_leads)
 		ps->retry = ps->peer_leads;
-	if (ps->retry <= now && ps->punch.step == PUNCH_REST) {
+	if (ps->retry <= now && ps->punch.step == PUNCH_REST &&
+	    ps->scan.step == SCAN_REST) {
 		ps->retry = NSEC_NEVER;
 		if (!pathset_direct(ps) && pathset_active(ps, now))
 			try_round(ps, now);
@@ -267,5 +297,7 @@ void pathset_tick_punch(struct pathset *ps, nsec_t now)
 
 nsec_t pathset_next_punch(const struct pathset *ps)
 {
-	return ps->punch.step == PUNCH_REST ? ps->retry : punch_next(&ps->punch);
+	if (ps->punch.step != PUNCH_REST)
+		return punch_next(&ps->punch);
+	return ps->scan.step == SCAN_REST ? ps->retry : NSEC_NEVER;
 }

@@ -76,8 +76,19 @@ unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 		out[n].outcome = outcome(&ps->path[i]);
 		n++;
 	}
+	if (ps->scan.outcome && n < max) {
+		out[n].what = ps->scan.what;
+		out[n++].outcome = ps->scan.outcome;
+	}
 	*next_try = ps->retry;
 	return n;
+}
+
+void pathset_nats(const struct pathset *ps, struct nat_profile *self,
+		  struct nat_profile *peer)
+{
+	*self = ps->self.nat;
+	*peer = ps->peer.nat;
 }
 
 void pathset_ping(struct pathset *ps, uint32_t id, nsec_t now)

@@ -17,23 +17,36 @@ enum {
 	TTL_DEFAULT = 64,
 };
 
+static const struct endpoint *server(void)
+{
+	static struct endpoint e;
+
+	e = (struct endpoint){ ipaddr_v4(0xC6336401), 3478, 0 };
+	return &e;
+}
+
 /* STUN as the nodes would do it: what does this socket look like from outside? */
 static void add_reflexive(struct world *w, struct world_node *n, unsigned socket,
 			  struct candidate_list *l)
 {
-	struct endpoint server = { ipaddr_v4(0xC6336401), 3478, 0 };
 	struct candidate c = { .kind = CANDIDATE_REFLEXIVE, .attested = true };
 
 	c.at.ip = n->inside;
 	c.at.port = n->port[socket];
-	natbox_out(&n->nat, &c.at, &server, w->now);
+	natbox_out(&n->nat, &c.at, server(), w->now);
 	if (!n->nat.present)
 		c.kind = CANDIDATE_PUBLIC;
 	assert(candidate_add(l, &c));
 }
 
+static unsigned socket_count(const struct world_node *n)
+{
+	return n->adopted ? PATHSET_ADOPTED + n->adopted : n->sockets;
+}
+
 static void tell_local(struct world *w, struct world_node *n)
 {
+	struct world_node *other = &w->node[n == w->node];
 	struct candidate_list l = { .count = 0 };
 	struct candidate lan = { .kind = CANDIDATE_LAN };
 	bool v6[PATHSET_SOCKETS_MAX] = { false };
@@ -45,8 +58,10 @@ static void tell_local(struct world *w, struct world_node *n)
 	for (unsigned i = w->no_stun ? 0 : n->sockets; i-- > 0;)
 		add_reflexive(w, n, i, &l);
 	n->generation++;
-	pathset_set_sockets(n->ps, v6, n->sockets, w->now);
+	pathset_set_sockets(n->ps, v6, socket_count(n), w->now);
 	pathset_set_local(n->ps, &l, &n->profile, n->generation, w->now);
+	if (w->attest)
+		pathset_set_remote(other->ps, &l, 0, w->now);
 }
 
 static void fresh_socket(struct world *w, struct world_node *n)
@@ -54,10 +69,48 @@ static void fresh_socket(struct world *w, struct world_node *n)
 	n->want_sockets++;
 	if (n->deaf_to_wants)
 		return;
-	if (n->sockets < PATHSET_SOCKETS_MAX)
+	if (n->sockets < PATHSET_ADOPTED)
 		n->sockets++;
 	n->port[n->sockets - 1] = (uint16_t)(20000 + prng_below(&w->prng, 12000));
 	tell_local(w, n);
+}
+
+/* classify() - what natcheck would find: fresh sockets ask a server, in order */
+static struct allocator classify(struct world *w, struct world_node *n)
+{
+	struct allocator_sample s[ALLOCATOR_SAMPLES];
+
+	for (unsigned i = 0; i < ALLOCATOR_SAMPLES; i++) {
+		s[i].local = (uint16_t)(40000 + i);
+		s[i].mapped.ip = n->inside;
+		s[i].mapped.port = s[i].local;
+		natbox_out(&n->nat, &s[i].mapped, server(), w->now);
+	}
+	return allocator_infer(s, ALLOCATOR_SAMPLES);
+}
+
+static void open_fan(struct world *w, struct world_node *n, unsigned count)
+{
+	assert(count <= WORLD_FAN);
+	memset(n->fan_port, 0, sizeof(n->fan_port));
+	n->fan_life++;
+	for (unsigned i = 0; i < count; i++)
+		n->fan_port[i] = (uint16_t)(32768 + prng_below(&w->prng, 28000));
+	if (count)
+		pathset_fan_ready(n->ps, count, w->now);
+}
+
+static void adopt_fan(struct world *w, struct world_node *n, unsigned fan)
+{
+	bool v6[PATHSET_SOCKETS_MAX] = { false };
+	unsigned slot = PATHSET_ADOPTED + n->adopted;
+
+	assert(slot < PATHSET_SOCKETS_MAX && n->fan_port[fan]);
+	n->port[slot] = n->fan_port[fan];
+	n->fan_port[fan] = 0;
+	n->adopted++;
+	pathset_set_sockets(n->ps, v6, socket_count(n), w->now);
+	pathset_fan_adopted(n->ps, (int)slot, w->now);
 }
 
 static struct nat_profile profile_of(const struct world_setup *s, unsigned i)
@@ -105,7 +158,12 @@ static void make_node(struct world *w, const struct world_setup *s, unsigned i)
 	n->port[0] = (uint16_t)(MAIN_PORT + i);
 	n->sockets = 1;
 	n->deaf_to_wants = s->deaf;
+	n->nat.ports = s->ports[i];
+	n->nat.foreign = s->foreign;
+	n->nat.counted = w->now;
 	n->profile = profile_of(s, i);
+	if (n->profile.mapping_varies)
+		n->profile.allocator = classify(w, n);
 }
 
 struct world *world_new(const struct world_setup *s)
@@ -122,6 +180,7 @@ struct world *world_new(const struct world_setup *s)
 	w->relay = s->relay;
 	w->data_due = NSEC_NEVER;
 	w->lazy = s->lazy;
+	w->attest = s->attest;
 	make_node(w, s, 0);
 	make_node(w, s, 1);
 	return w;
@@ -156,20 +215,20 @@ static bool is_peer(const struct world *w, unsigned from, const struct endpoint 
 {
 	const struct world_node *peer = &w->node[!from];
 
-	return ipaddr_eq(&to->ip, &peer->nat.external) ||
+	return natbox_owns(&peer->nat, &to->ip) ||
 	       ipaddr_eq(&to->ip, &peer->inside);
 }
 
-static void send_direct(struct world *w, unsigned from, unsigned socket,
-			const struct endpoint *to, unsigned ttl, bool data,
-			const void *m, size_t n)
+static void send_from(struct world *w, unsigned from, uint16_t port,
+		      const struct endpoint *to, unsigned ttl, bool data,
+		      const void *m, size_t n)
 {
 	struct world_node *a = &w->node[from], *b = &w->node[!from];
-	struct endpoint src = { a->inside, a->port[socket], 0 };
+	struct endpoint src = { a->inside, port, 0 };
 	struct world_event *e;
 	nsec_t at;
 
-	assert(socket < a->sockets);
+	assert(port);
 	a->sent_direct++;
 	if (!is_peer(w, from, to))
 		a->forbidden++;
@@ -179,7 +238,7 @@ static void send_direct(struct world *w, unsigned from, unsigned socket,
 		return;
 	ttl -= a->nat.present;
 	natbox_out(&a->nat, &src, to, w->now);
-	if (w->block[from] || ttl <= w->hops || !ipaddr_eq(&to->ip, &b->nat.external))
+	if (w->block[from] || ttl <= w->hops || !natbox_owns(&b->nat, &to->ip))
 		return;
 	at = link_pass(&w->direct, &w->prng, w->now);
 	if (at == NSEC_NEVER)
@@ -189,6 +248,46 @@ static void send_direct(struct world *w, unsigned from, unsigned socket,
 	e->from = src;
 	e->dest = *to;
 	e->dies = b->nat.present && ttl - w->hops == 1;
+}
+
+static void send_direct(struct world *w, unsigned from, unsigned socket,
+			const struct endpoint *to, unsigned ttl, bool data,
+			const void *m, size_t n)
+{
+	send_from(w, from, w->node[from].port[socket], to, ttl, data, m, n);
+}
+
+/* send_fan() - from a throw-away socket; a probe (normal TTL) has its pace */
+static void send_fan(struct world *w, unsigned from, const struct pathset_action *a)
+{
+	struct world_node *n = &w->node[from];
+
+	n->fan_sent++;
+	if (a->ttl == 0) {
+		assert(nsec_since(n->probed, w->now) >= MSEC(10));
+		n->probed = w->now;
+		n->probes++;
+	}
+	send_from(w, from, n->fan_port[a->socket], &a->to, a->ttl, false,
+		  a->message, a->n);
+}
+
+/* ask_stun() - there and back, over a path like the relay's */
+static void ask_stun(struct world *w, unsigned from, unsigned fan)
+{
+	struct world_node *n = &w->node[from];
+	struct endpoint src = { n->inside, n->fan_port[fan], 0 };
+	nsec_t at = link_pass(&w->relay, &w->prng, w->now);
+	struct world_event *e;
+
+	natbox_out(&n->nat, &src, server(), w->now);
+	if (at == NSEC_NEVER)
+		return;
+	e = add_event(w, at, from, "", 0);
+	e->stun = true;
+	e->from = src;
+	e->fan = fan;
+	e->fan_life = n->fan_life;
 }
 
 static void send_relay(struct world *w, unsigned from, bool data, const void *m,
@@ -245,6 +344,18 @@ static bool act(struct world *w, unsigned i)
 	case PATHSET_REHANDSHAKE:
 		n->rehandshakes++;
 		return true;
+	case PATHSET_WANT_FAN:
+		open_fan(w, n, a.count);
+		return true;
+	case PATHSET_SEND_FAN:
+		send_fan(w, i, &a);
+		return true;
+	case PATHSET_FAN_STUN:
+		ask_stun(w, i, a.socket);
+		return true;
+	case PATHSET_ADOPT_FAN:
+		adopt_fan(w, n, a.socket);
+		return true;
 	}
 	return false;
 }
@@ -258,8 +369,16 @@ static void poll_all(struct world *w)
 
 static int socket_of(const struct world_node *n, const struct endpoint *at)
 {
-	for (unsigned i = 0; i < n->sockets; i++)
+	for (unsigned i = 0; i < PATHSET_SOCKETS_MAX; i++)
 		if (ipaddr_eq(&n->inside, &at->ip) && n->port[i] == at->port)
+			return (int)i;
+	return -1;
+}
+
+static int fan_of(const struct world_node *n, const struct endpoint *at)
+{
+	for (unsigned i = 0; i < WORLD_FAN; i++)
+		if (ipaddr_eq(&n->inside, &at->ip) && n->fan_port[i] == at->port)
 			return (int)i;
 	return -1;
 }
@@ -284,11 +403,19 @@ static void deliver(struct world *w, struct world_event *e)
 	struct pathset_source src = { .relayed = e->relayed, .from = e->from };
 	int socket;
 
+	if (e->stun) {
+		if (e->fan_life == n->fan_life && n->fan_port[e->fan])
+			pathset_fan_mapped(n->ps, e->fan, &e->from, w->now);
+		return;
+	}
 	if (!e->relayed) {
 		if (!natbox_in(&n->nat, &e->from, &e->dest, w->now) ||
 		    e->dies)
 			return;
 		socket = socket_of(n, &e->dest);
+		src.fan = socket < 0;
+		if (src.fan)
+			socket = fan_of(n, &e->dest);
 		if (socket < 0)
 			return;
 		src.socket = (unsigned)socket;
@@ -411,6 +538,8 @@ void world_restart(struct world *w, unsigned i)
 	assert(n->ps);
 	n->generation = 0;
 	n->sockets = 1;
+	n->adopted = 0;
+	open_fan(w, n, 0);
 	memset(&n->use, 0, sizeof(n->use));
 	start_node(w, n);
 	poll_all(w);

@@ -14,14 +14,20 @@
 enum {
 	WORLD_EVENTS = 4096,
 	WORLD_MESSAGE = BOX_MAX,
+	WORLD_FAN = 256,
 };
 
 struct world_node {
 	struct pathset *ps;
 	struct natbox nat;
 	struct ipaddr inside;
-	uint16_t port[PATHSET_SOCKETS_MAX];
-	unsigned sockets;
+	uint16_t port[PATHSET_SOCKETS_MAX]; /* 0: none */
+	unsigned sockets; /* fresh ones, from 0 */
+	unsigned adopted; /* from PATHSET_ADOPTED */
+	uint16_t fan_port[WORLD_FAN]; /* throw-away sockets; 0: none */
+	unsigned fan_life; /* counts the fans */
+	unsigned fan_sent, probes; /* openers and probes; the latter alone */
+	nsec_t probed;
 	uint32_t generation;
 	struct nat_profile profile;
 	struct pathset_use use;
@@ -41,6 +47,8 @@ struct world_event {
 	unsigned order; /* equal times: in order of making */
 	unsigned to; /* node */
 	bool relayed, data;
+	bool stun; /* an answer: it came from `from` to socket `fan` of that life */
+	unsigned fan, fan_life;
 	bool dies; /* its TTL reaches the far NAT, but not the host behind it */
 	struct endpoint from, dest; /* as seen after the NATs */
 	size_t n;
@@ -58,12 +66,16 @@ struct world {
 	unsigned events, order;
 	nsec_t data_due;
 	bool lazy;
+	bool attest; /* the netmap says where it saw the nodes */
 	bool no_stun; /* nodes do not know yet what they look like */
 };
 
 struct world_setup {
 	enum nat_kind mapping[2], filtering[2];
 	bool accepts[2];
+	struct allocator ports[2]; /* where the mapping varies */
+	unsigned foreign; /* mappings of others a second, at each NAT */
+	bool attest; /* the netmap says where it saw the nodes */
 	bool open[2]; /* no NAT */
 	bool known; /* nodes know what their NATs are */
 	bool lazy; /* node 1 only answers: it sends after it has received */

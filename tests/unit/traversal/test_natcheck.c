@@ -12,6 +12,7 @@ enum {
 	PORT = 3478,
 	LOCAL_PORT = 41000,
 	AUX_PORT = 41001,
+	SAMPLE_PORT = 42000,
 	FLIGHT = 64,
 	FLOWS = 64,
 };
@@ -30,6 +31,7 @@ struct model {
 	bool two; /* the server has two addresses */
 	bool dead; /* nothing is answered */
 	unsigned lose; /* first packets out that are lost */
+	bool hairpin;
 };
 
 struct flow {
@@ -128,15 +130,39 @@ static bool lets_in(struct world *w, uint16_t local,
 	return false;
 }
 
+static void fly(struct world *w, const uint8_t *m, size_t n,
+		const struct endpoint *from)
+{
+	for (unsigned i = 0; i < FLIGHT; i++) {
+		if (w->flight[i].due)
+			continue;
+		w->flight[i].due = w->now + 2 * ONE_WAY;
+		w->flight[i].from = *from;
+		w->flight[i].n = n;
+		memcpy(w->flight[i].b, m, n);
+		return;
+	}
+}
+
 static void answer(struct world *w, const struct natcheck_send *s)
 {
 	struct stun_message m, r = { .class = STUN_SUCCESS };
 	uint32_t a = s->to.ip.b[15] == (FIRST & 255) ? FIRST : SECOND;
 	uint16_t p = s->to.port;
-	uint16_t local = s->aux ? AUX_PORT : LOCAL_PORT;
+	uint16_t local = s->aux ? AUX_PORT :
+			 s->sample ? (uint16_t)(SAMPLE_PORT + s->sample) :
+				     LOCAL_PORT;
+	struct ipaddr public = ipaddr_v4(PUBLIC);
+	uint8_t b[STUN_MAX];
 	struct endpoint from;
+	size_t n;
 
 	assert_int_equal(stun_parse(s->message, s->n, &m), DROP_NONE);
+	if (ipaddr_eq(&s->to.ip, &public)) {
+		if (w->m.hairpin)
+			fly(w, s->message, s->n, &s->to);
+		return;
+	}
 	r.txid = m.txid;
 	r.mapped = at(w->m.none ? HOST : PUBLIC, map_port(w, local, &s->to));
 	r.other = at(w->m.two ? FIRST + SECOND - a : a, (uint16_t)(2 * PORT + 1 - p));
@@ -146,15 +172,9 @@ static void answer(struct world *w, const struct natcheck_send *s)
 		  m.change_port ? (uint16_t)(2 * PORT + 1 - p) : p);
 	if (!lets_in(w, local, &from))
 		return;
-	for (unsigned i = 0; i < FLIGHT; i++) {
-		if (w->flight[i].due)
-			continue;
-		w->flight[i].due = w->now + 2 * ONE_WAY;
-		w->flight[i].from = from;
-		w->flight[i].n = stun_write(&r, w->flight[i].b);
-		assert_true(w->flight[i].n <= s->n); /* never larger */
-		return;
-	}
+	n = stun_write(&r, b);
+	assert_true(n <= s->n); /* never larger */
+	fly(w, b, n, &from);
 }
 
 static void step(struct world *w)
@@ -223,7 +243,7 @@ static const struct {
 	{ "no NAT, firewall", { .none = true, .filtering = APD, .two = true },
 	  1, NAT_NONE, APD, true, false },
 	{ "full cone", { .mapping = EI, .filtering = EI, .two = true,
-			 .random_port = true }, 1, EI, EI, false, false },
+			 .random_port = true, .hairpin = true }, 1, EI, EI, false, false },
 	{ "address-restricted", { .mapping = EI, .filtering = AD, .two = true },
 	  1, EI, AD, true, false },
 	{ "port-restricted", { .mapping = EI, .filtering = APD, .two = true },
@@ -264,6 +284,11 @@ static void test_kinds(void **state)
 		assert_int_equal(r.profile.opener_needed, kinds[i].opener);
 		assert_int_equal(r.servers[0].rtt, 2 * ONE_WAY);
 		assert_true(took < MSEC(1500));
+		assert_int_equal(r.profile.hairpin, kinds[i].m.hairpin);
+		assert_int_equal(r.profile.allocator.kind,
+				 r.profile.mapping_varies ? ALLOCATOR_SEQUENTIAL :
+				 r.preserving ? ALLOCATOR_PRESERVING :
+						ALLOCATOR_UNKNOWN);
 	}
 }
 

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# hard_nats.sh - kernel NATs that choose a port by destination: what netcheck says, and direct
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/workloads.sh"
+
+allocator() { adit a netcheck --json 2>/dev/null | jq -r ".ipv4.$1"; }
+allocator_is() { [ "$(allocator allocator)" = "$1" ]; }
+
+# one KIND ALLOCATOR SECONDS - node a behind that NAT, b behind a home router
+one() {
+	local start
+	stop a traffic
+	node_kill a TERM
+	nat_set a "$1"
+	node_start a
+	check "$1: the ports are $2" wait_for 10 allocator_is "$2"
+	start=$(now_ms)
+	if ! check "$1: direct" go_direct "$3"; then
+		adit a why b
+	fi
+	figure "direct_${1#symmetric-}" $(($(now_ms) - start)) ms
+	check "$1: both are direct" paths_are direct
+}
+
+lab_need
+adit_up symmetric-block home
+one symmetric-block block 15
+one symmetric-pf high-random 25
+one symmetric-random random 30
+paths_are direct || lab_logs
+finish
