@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "coord/admin.h"
+#include "coord/policy_command.h"
 #include "coord/proto.h"
 #include "coord/run.h"
 #include "coord/settings.h"
@@ -30,9 +31,12 @@ static const char usage[] =
 	"                  [--overlay-v4 PREFIX] [--overlay-v6 PREFIX]\n"
 	"                  [--log-level error|warn|info|debug]\n"
 	"       adit-coord [--admin-socket PATH] invite [--reusable] [--expires 24h]\n"
-	"                  [--tag T]... [--name N]\n"
+	"                  [--tag T]... [--name N] [--uses N]\n"
 	"       adit-coord [--admin-socket PATH] nodes [--json]\n"
 	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | status\n"
+	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
+	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
+	"                  rollback\n"
 	"       adit-coord --version | --help\n";
 
 static int wrong_usage(const char *format, const char *a, const char *b)
@@ -71,6 +75,15 @@ static bool parse_life(const char *text, uint64_t *out)
 	return false;
 }
 
+static bool parse_uses(const char *text, uint64_t *out)
+{
+	char *end;
+
+	*out = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && *out &&
+	       *out <= ADMIN_USES_MAX;
+}
+
 static int ask(const struct settings *s, json_t *request, json_t **result)
 {
 	char why[512];
@@ -95,10 +108,11 @@ static int read_invite_flags(int argc, char **argv, json_t *request)
 		{ "expires", required_argument, NULL, 'e' },
 		{ "tag", required_argument, NULL, 't' },
 		{ "name", required_argument, NULL, 'n' },
+		{ "uses", required_argument, NULL, 'u' },
 		{ 0 },
 	};
 	json_t *tags = json_array();
-	uint64_t life;
+	uint64_t life, uses;
 	int c;
 
 	json_object_set_new(request, "tags", tags);
@@ -109,6 +123,11 @@ static int read_invite_flags(int argc, char **argv, json_t *request)
 			json_array_append_new(tags, json_string(optarg));
 		else if (c == 'n')
 			proto_set_text(request, "name", optarg);
+		else if (c == 'u' && parse_uses(optarg, &uses))
+			proto_set_number(request, "uses", uses);
+		else if (c == 'u')
+			return wrong_usage("--uses must be a number from 1 to "
+					   "1000000, not ", optarg, NULL);
 		else if (c == 'e' && parse_life(optarg, &life))
 			proto_set_number(request, "expires_s", life);
 		else if (c == 'e')
@@ -151,6 +170,7 @@ static void print_nodes(const json_t *nodes)
 		       json_string_value(json_array_get(a, 0)),
 		       json_string_value(json_array_get(a, 1)),
 		       proto_bool(o, "expired") ? "expired" :
+		       proto_bool(o, "waiting") ? "waiting for approval" :
 		       proto_bool(o, "online") ? "online" : "offline");
 	}
 }
@@ -191,6 +211,24 @@ static int run_on_node(const struct settings *s, int argc, char **argv)
 	return status;
 }
 
+static int run_set(const struct settings *s, int argc, char **argv)
+{
+	json_t *request, *result;
+	int status;
+
+	if (argc != 3 || strcmp(argv[1], "approve") ||
+	    (strcmp(argv[2], "on") && strcmp(argv[2], "off")))
+		return wrong_usage("write: adit-coord set approve on, or off", NULL,
+				   NULL);
+	request = request_of("set");
+	proto_set_text(request, "name", argv[1]);
+	proto_set_text(request, "value", argv[2]);
+	status = ask(s, request, &result);
+	if (!status)
+		json_decref(result);
+	return status;
+}
+
 static int run_status(const struct settings *s, int argc, char **argv)
 {
 	json_t *result;
@@ -214,7 +252,8 @@ static int run_command(const struct settings *s, int argc, char **argv)
 	} commands[] = {
 		{ "invite", run_invite }, { "nodes", run_nodes },
 		{ "remove", run_on_node }, { "expire", run_on_node },
-		{ "status", run_status },
+		{ "status", run_status }, { "approve", run_on_node },
+		{ "set", run_set }, { "policy", policy_command },
 	};
 
 	optind = 0;

@@ -52,6 +52,17 @@ uint16_t server_port(const struct server *s);
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */
+const char *server_approve(struct server *s, const char *node);
+const char *server_set_approve(struct server *s, bool on); /* for new nodes */
+
+/* Policies: NULL, or a sentence, which may be in why; "LINE: reason" if the text is
+ * wrong. A policy whose tests do not hold for the members of now is refused. */
+const char *server_policy_check(struct server *s, const char *text, json_t *out,
+				char why[static 512]);
+const char *server_policy_set(struct server *s, const char *text,
+			      char why[static 512]);
+const char *server_policy_rollback(struct server *s, json_t *out,
+				   char why[static 512]);
 
 struct server_stats {
 	uint64_t connections, refused, logins, joins, full_maps, deltas, signals,
