@@ -368,6 +368,7 @@ static bool rules_of(const json_t *message, bool full, struct netmap *next)
 	if (!o && !full)
 		return true; /* next has those of m */
 	next->rules = NULL;
+	next->rules_change++;
 	if (!o || json_is_null(o))
 		return true;
 	next->rules = rules_read(o, &next->skipped);

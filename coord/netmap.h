@@ -61,6 +61,7 @@ struct netmap {
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
 	struct rules *rules; /* what we let in; heap; NULL: everything of members */
+	uint32_t rules_change; /* grows when rules do not stay */
 	bool waiting; /* for an administrator's approval: no peers until then */
 	unsigned skipped; /* records that did not parse, since the start */
 };

@@ -161,6 +161,42 @@ void rules_free(struct rules *r)
 	free(r);
 }
 
+static struct rules_list *copy_lists(const struct rules_list *l, unsigned count)
+{
+	struct rules_list *out = calloc(count + 1, sizeof(*out));
+
+	for (unsigned i = 0; out && i < count; i++) {
+		for (unsigned k = 0; k < l[i].count; k++) {
+			if (!rules_list_add(&out[i], &l[i].s[k]))
+				continue;
+			free_lists(out, count);
+			return NULL;
+		}
+	}
+	return out;
+}
+
+struct rules *rules_copy(const struct rules *r)
+{
+	struct rules *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->sources = copy_lists(r->sources, r->source_count);
+	c->source_count = c->sources ? r->source_count : 0;
+	c->nets = copy_lists(r->nets, r->net_count);
+	c->net_count = c->nets ? r->net_count : 0;
+	c->allow = calloc(r->allow_count + 1, sizeof(*c->allow));
+	if (!c->sources || !c->nets || !c->allow) {
+		rules_free(c);
+		return NULL;
+	}
+	if (r->allow_count)
+		memcpy(c->allow, r->allow, r->allow_count * sizeof(*c->allow));
+	c->allow_count = r->allow_count;
+	return c;
+}
+
 /* ---- writing ---- */
 
 static json_t *lists_json(const struct rules_list *l, unsigned count)

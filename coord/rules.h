@@ -101,4 +101,5 @@ struct json_t *rules_json(const struct rules *r);
  * Return: heap; NULL: no memory
  */
 must_check struct rules *rules_read(const struct json_t *o, unsigned *skipped);
+must_check struct rules *rules_copy(const struct rules *r); /* NULL: no memory */
 void rules_free(struct rules *r); /* takes NULL */

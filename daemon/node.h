@@ -101,6 +101,7 @@ struct node {
 	unsigned worker_count;
 	struct ring rings[FWD_WORKERS_MAX];
 	struct fwd fwd;
+	uint64_t acl_made_of; /* fingerprint of what the access rules were made of */
 	int notes_fd;
 	struct loop_watch notes_watch;
 	struct aead_thread *aead; /* the control thread's */
