@@ -5,6 +5,7 @@
 #include "base/udp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
@@ -109,6 +110,21 @@ void udp_close(struct udp *u)
 	if (u->fd >= 0)
 		close(u->fd);
 	u->fd = -1;
+}
+
+int udp_renew(struct udp *u, const struct udp_params *p)
+{
+	struct udp fresh;
+	int err = udp_open(&fresh, p);
+
+	if (err)
+		return err;
+	if (dup3(fresh.fd, u->fd, O_CLOEXEC) < 0)
+		err = -errno;
+	else
+		u->port = fresh.port;
+	udp_close(&fresh);
+	return err;
 }
 
 static void read_control(struct msghdr *m, struct udp_in *in)

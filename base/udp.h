@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,7 @@ enum {
 struct udp {
 	int fd; /* -1: not open */
 	bool v6; /* AF_INET6, IPv6 only */
-	bool gso; /* UDP_SEGMENT works here */
+	_Atomic bool gso; /* UDP_SEGMENT works here; any sender may clear it */
 	bool gro; /* UDP_GRO is on */
 	uint16_t port; /* bound port, host order */
 };
@@ -70,6 +71,13 @@ struct udp_out {
  */
 must_check int udp_open(struct udp *u, const struct udp_params *p);
 void udp_close(struct udp *u); /* safe on fd -1 */
+
+/**
+ * udp_renew() - A fresh socket, on another port, under the same descriptor
+ * Other threads may go on using u meanwhile, but for .port.
+ * Return: 0 or negative errno: the old socket stands
+ */
+must_check int udp_renew(struct udp *u, const struct udp_params *p);
 
 /**
  * udp_recv() - Up to count trains, without waiting

@@ -13,13 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "daemon/ctl.h"
+#include "daemon/ctllisten.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
@@ -27,7 +25,9 @@
 
 enum {
 	CLIENTS_MAX = 32,
+	CLIENTS_READERS = 16, /* of these, not root: nobody can lock root out */
 	ANSWER_BUFFER = 8 << 20, /* octets of unread answers */
+	READER_BUFFER = 1 << 20, /* of those who are not root */
 };
 
 #define JOIN_PATIENCE SEC(20)
@@ -38,6 +38,7 @@ struct client {
 	int fd; /* -1: free */
 	unsigned number; /* grows; 0: none */
 	bool may_change; /* root or our own user */
+	bool cut_off; /* did not read: nothing more is done for it */
 	size_t got;
 	char line[CTL_LINE_MAX];
 };
@@ -52,6 +53,7 @@ struct ctl {
 	bool join_wait; /* until a relay is there, too */
 	struct loop_timer join_timer;
 	char join_why[256]; /* last trouble on the way */
+	bool raised; /* the node is up for this join only, so far */
 	unsigned leaver; /* client that waits for a leave */
 	bool left_ok;
 	struct loop_timer left_timer; /* the rest of a leave, outside its callback */
@@ -88,15 +90,20 @@ static void send_line(struct node *n, unsigned number, json_t *o)
 	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
 
 	json_decref(o);
-	if (!c || !text) {
+	if (c && !text) /* no memory, or octets that are not UTF-8 */
+		text = strdup("{\"ok\":false,\"error\":\"the answer cannot be "
+			      "written as JSON\"}");
+	if (!c || !text || c->cut_off) {
 		free(text);
 		return;
 	}
 	iov[0] = (struct iovec){ text, strlen(text) };
 	iov[1] = (struct iovec){ (char[]){ '\n' }, 1 };
 	if (sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) <
-	    (ssize_t)strlen(text) + 1)
+	    (ssize_t)strlen(text) + 1) {
+		c->cut_off = true;
 		shutdown(c->fd, SHUT_RDWR); /* its watch then drops it */
+	}
 	free(text);
 }
 
@@ -156,8 +163,10 @@ void ctl_join_progress(struct node *n, const char *why)
 
 void ctl_join_refused(struct node *n, const char *why)
 {
-	if (n->ctl && n->ctl->joiner)
-		end_join(n, why);
+	if (!n->ctl || !n->ctl->joiner)
+		return;
+	end_join(n, why);
+	loop_timer_at(&n->ctl->join_timer, time_now()); /* not in a callback */
 }
 
 void ctl_join_done(struct node *n)
@@ -170,10 +179,23 @@ void ctl_join_done(struct node *n)
 		end_join(n, NULL);
 }
 
+/* lower() - a failed join leaves no device behind that it had raised */
+static void lower(struct node *n)
+{
+	if (n->ctl->raised && !n->state.enrolled && n->up)
+		node_down(n);
+	n->ctl->raised = false;
+}
+
 static void give_up_join(struct node *n)
 {
 	char why[800];
 
+	if (n->state.enrolled) { /* the invite is used, the keys are known */
+		end_join(n, "this node is in the network now, but the server has "
+			 "not sent its map; adit status shows when it comes");
+		return;
+	}
 	network_stop(n);
 	n->state.joining = false;
 	snprintf(why, sizeof(why), "no success at %.256s within 20 s (%.200s); "
@@ -184,6 +206,7 @@ static void give_up_join(struct node *n)
 	if (state_save(&n->state) < 0)
 		log_error("node.json cannot be written");
 	end_join(n, why);
+	lower(n);
 }
 
 static nsec_t join_started;
@@ -192,6 +215,10 @@ static void on_join_timer(struct loop_timer *t, nsec_t now)
 {
 	struct node *n = container_of(t, struct ctl, join_timer)->node;
 
+	if (!n->ctl->joiner) { /* refused */
+		lower(n);
+		return;
+	}
 	if (n->state.enrolled && n->netmap.version) {
 		if (have_relay(n) || nsec_since(join_started, now) > SEC(5))
 			end_join(n, NULL);
@@ -219,6 +246,12 @@ static void do_join(struct node *n, struct client *c, const json_t *o)
 		ctl_refuse(n, c->number, "a join is under way already");
 		return;
 	}
+	if (host && strlen(host) >= NETMAP_NAME) {
+		ctl_refuse(n, c->number, "the host name is too long; give one "
+			   "of at most 63 characters");
+		return;
+	}
+	n->ctl->raised = !n->up;
 	if (!n->up && node_up(n, why) < 0) {
 		ctl_refuse(n, c->number, why);
 		return;
@@ -229,6 +262,7 @@ static void do_join(struct node *n, struct client *c, const json_t *o)
 	join_started = time_now();
 	if (network_join(n, invite, host, why) < 0) {
 		end_join(n, why);
+		lower(n);
 		return;
 	}
 	loop_timer_at(&n->ctl->join_timer, join_started + JOIN_PATIENCE);
@@ -275,8 +309,19 @@ static void do_up(struct node *n, struct client *c, const json_t *o)
 	ctl_answer(n, c->number, json_object());
 }
 
+/* is_leaving() - then the rest has to wait for the server's word */
+static bool is_leaving(struct node *n, struct client *c)
+{
+	if (n->ctl->leaver)
+		ctl_refuse(n, c->number, "this node is leaving its network; try "
+			   "again in 3 seconds");
+	return n->ctl->leaver != 0;
+}
+
 static void do_down(struct node *n, struct client *c, const json_t *o)
 {
+	if (is_leaving(n, c))
+		return;
 	if (n->up)
 		node_down(n);
 	n->state.down = true;
@@ -322,6 +367,8 @@ static void do_leave(struct node *n, struct client *c, const json_t *o)
 		refuse_unjoined(n, c->number, "this node is in no network");
 		return;
 	}
+	if (is_leaving(n, c))
+		return;
 	n->ctl->leaver = c->number;
 	network_leave(n, on_left);
 }
@@ -416,7 +463,7 @@ static bool take_lines(struct node *n, struct client *c)
 	unsigned number = c->number;
 	char *end;
 
-	while ((end = memchr(c->line, '\n', c->got))) {
+	while (!c->cut_off && (end = memchr(c->line, '\n', c->got))) {
 		size_t length = (size_t)(end - c->line);
 
 		take_line(n, c, length);
@@ -459,19 +506,20 @@ static bool may_change(int fd)
 static void add_client(struct ctl *ctl, int fd, unsigned place)
 {
 	struct client *c = calloc(1, sizeof(*c));
-	int octets = ANSWER_BUFFER;
+	int octets;
 
 	if (!c) {
 		close(fd);
 		return;
 	}
+	c->may_change = may_change(fd);
+	octets = c->may_change ? ANSWER_BUFFER : READER_BUFFER;
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &octets,
 		       sizeof(octets)) < 0)
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
 	c->node = ctl->node;
 	c->fd = fd;
 	c->number = ++ctl->next_number;
-	c->may_change = may_change(fd);
 	ctl->clients[place] = c;
 	if (loop_watch_add(&ctl->node->loop, &c->watch, fd, on_readable) < 0)
 		drop_client(c);
@@ -481,10 +529,12 @@ static void on_connect(struct loop_watch *w, nsec_t now)
 {
 	struct ctl *ctl = container_of(w, struct ctl, watch);
 	int fd = accept4(ctl->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	unsigned places;
 
 	if (fd < 0)
 		return;
-	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+	places = may_change(fd) ? CLIENTS_MAX : CLIENTS_READERS;
+	for (unsigned i = 0; i < places; i++)
 		if (!ctl->clients[i]) {
 			add_client(ctl, fd, i);
 			return;
@@ -494,53 +544,6 @@ static void on_connect(struct loop_watch *w, nsec_t now)
 
 /* ---- the socket ---- */
 
-static int make_folder(const char *socket_path)
-{
-	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
-
-	snprintf(dir, sizeof(dir), "%s", socket_path);
-	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
-		return 0;
-	*slash = 0;
-	return file_make_dir(dir, 0755);
-}
-
-static bool answers(const struct sockaddr_un *a)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool yes = connect(fd, (const struct sockaddr *)a, sizeof(*a)) == 0;
-
-	close(fd);
-	return yes;
-}
-
-static int listen_on(const char *path, char why[static 512])
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	int fd, err = make_folder(path);
-
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
-	if (!err && answers(&a)) {
-		snprintf(why, 512, "another aditd answers at %.108s; give this "
-			 "one its own --socket, --state and --tun", path);
-		return -EADDRINUSE;
-	}
-	unlink(path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (err || fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    chmod(path, 0666) < 0 || listen(fd, 16) < 0) {
-		err = err ? err : -errno;
-		snprintf(why, 512, "cannot listen at %.108s: %s; choose another "
-			 "place with --socket", path, strerror(-err));
-		if (fd >= 0)
-			close(fd);
-		return err;
-	}
-	return fd;
-}
-
 int ctl_open(struct node *n, char why[static 512])
 {
 	struct ctl *ctl = calloc(1, sizeof(*ctl));
@@ -548,7 +551,7 @@ int ctl_open(struct node *n, char why[static 512])
 
 	if (!ctl)
 		return -ENOMEM;
-	fd = listen_on(n->conf.socket, why);
+	fd = ctllisten_open(n->conf.socket, why);
 	if (fd < 0) {
 		free(ctl);
 		return fd;

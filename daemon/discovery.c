@@ -26,35 +26,37 @@ static uint64_t current_epoch(const struct node *n)
 	return (uint64_t)s / NODE_EPOCH_S;
 }
 
-/* ---- ports beside the main ones ---- */
-
-static void close_port(struct node *n, unsigned slot)
+/* epoch_left() - until hints change */
+static nsec_t epoch_left(const struct node *n)
 {
-	struct port *port = &n->ports[slot];
+	int64_t s = (int64_t)(time_wall() / SEC(1)) + n->clock_offset_s;
 
-	if (!atomic_load(&port->open))
-		return;
-	worker_unwatch_port(&n->workers[0], slot);
-	atomic_store(&port->open, false);
-	udp_close(&port->udp[0]);
-	natcheck_free(n->check[slot]);
-	n->check[slot] = NULL;
+	return current_epoch(n) == n->epoch ?
+		       SEC(NODE_EPOCH_S - (uint64_t)s % NODE_EPOCH_S) :
+		       0;
 }
 
-/* open_port() - a fresh IPv4 socket in a slot; what was there is closed */
+/* ---- ports beside the main ones ---- */
+
+/* open_port() - a fresh IPv4 socket in a slot; one that was there is replaced under its
+ * descriptor, because a worker may be about to use it */
 static bool open_port(struct node *n, unsigned slot)
 {
 	struct udp_params p = { .gro = true, .mark = n->conf.mark,
 				.buffer_octets = 4 << 20 };
+	struct port *port = &n->ports[slot];
 
-	close_port(n, slot);
-	if (udp_open(&n->ports[slot].udp[0], &p) < 0)
-		return false;
-	atomic_store(&n->ports[slot].open, true);
-	if (worker_watch_port(&n->workers[0], slot) == 0)
-		return true;
-	close_port(n, slot);
-	return false;
+	if (atomic_load(&port->open)) {
+		if (udp_renew(&port->udp[0], &p) < 0)
+			return false;
+	} else {
+		if (udp_open(&port->udp[0], &p) < 0)
+			return false;
+		atomic_store(&port->open, true);
+	}
+	natcheck_free(n->check[slot]);
+	n->check[slot] = NULL;
+	return worker_watch_port(&n->workers[0], slot) == 0;
 }
 
 /* ---- STUN ---- */
@@ -139,7 +141,7 @@ void discovery_refresh(struct node *n, nsec_t now)
 		at = natcheck_report(n->check[i], &changed)->measured;
 		if (changed)
 			discovery_local_changed(n, now);
-		if (!at || nsec_since(at, now) > STUN_FRESH)
+		if (n->check[i] && (!at || nsec_since(at, now) > STUN_FRESH))
 			natcheck_start(n->check[i], false, now);
 	}
 	node_schedule(n);
@@ -289,15 +291,41 @@ void discovery_local_changed(struct node *n, nsec_t now)
 
 /* ---- ports ---- */
 
+/* is_used() - does a peer's traffic go through this port? */
+static bool is_used(const struct node *n, unsigned slot)
+{
+	for (unsigned i = 0; i < n->peer_count; i++) {
+		const struct path_choice *c = &n->peers[i]->use.best;
+
+		if (c->kind == PATH_DIRECT && c->socket == slot)
+			return true;
+	}
+	return false;
+}
+
+/* next_slot() - the next one in turn that carries nobody; 0: all do */
+static unsigned next_slot(struct node *n)
+{
+	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++) {
+		unsigned slot = n->next_port++;
+
+		if (n->next_port == AUX_PORT)
+			n->next_port = FIRST_EXTRA_PORT;
+		if (!is_used(n, slot))
+			return slot;
+	}
+	return 0;
+}
+
 void discovery_fresh_port(struct node *n, nsec_t now)
 {
-	unsigned slot = n->next_port;
+	unsigned slot;
 
 	if (n->port_opened && nsec_since(n->port_opened, now) < PORT_GAP)
 		return;
 	n->port_opened = now;
-	n->next_port = slot + 1 < AUX_PORT ? slot + 1 : FIRST_EXTRA_PORT;
-	if (!open_port(n, slot) || start_check(n, slot, now) < 0) {
+	slot = next_slot(n);
+	if (!slot || !open_port(n, slot) || start_check(n, slot, now) < 0) {
 		log_warn("no fresh UDP port to be had; trying on with the old");
 		return;
 	}
@@ -359,8 +387,6 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 		node_send(n, ipaddr_is_v4(&out.to.ip) ? from : 1, &out.to,
 			  out.ttl, out.message, out.n);
 	}
-	if (port == 0 && !natcheck_running(n->check[0]))
-		close_port(n, AUX_PORT);
 	natcheck_report(n->check[port], &changed);
 	if (changed)
 		discovery_local_changed(n, now);
@@ -382,7 +408,7 @@ void discovery_run(struct node *n, nsec_t now)
 
 nsec_t discovery_next_expiry(const struct node *n)
 {
-	nsec_t at = NSEC_NEVER;
+	nsec_t at = nsec_add(time_now(), epoch_left(n));
 
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
 		if (n->check[i])

@@ -137,9 +137,19 @@ struct fwd_peer *fwd_peer_new(struct fwd *f)
 		return NULL;
 	}
 	p->slot = slot;
+	p->number = ++f->next_number;
+	p->fwd = f;
 	atomic_store_explicit(&fwd_slot_at(f, slot)->peer, p,
 			      memory_order_release);
 	return p;
+}
+
+static void release_peer(void *object)
+{
+	struct fwd_peer *p = object;
+
+	give_slot(p->fwd, p->slot);
+	free(p);
 }
 
 void fwd_peer_remove(struct fwd *f, struct fwd_peer *p)
@@ -147,9 +157,8 @@ void fwd_peer_remove(struct fwd *f, struct fwd_peer *p)
 	struct fwd_slot *s = fwd_slot_at(f, p->slot);
 
 	atomic_store_explicit(&s->peer, NULL, memory_order_release);
-	give_slot(f, p->slot);
 	retire(f, atomic_exchange(&p->egress, NULL), free);
-	retire(f, p, free);
+	retire(f, p, release_peer);
 }
 
 void fwd_session_add(struct fwd *f, struct session *s)

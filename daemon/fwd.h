@@ -49,6 +49,8 @@ struct egress_pair {
 
 struct fwd_peer {
 	uint32_t slot;
+	uint32_t number; /* of all peers ever made: a slot may be used again */
+	struct fwd *fwd; /* control thread's */
 	_Atomic(struct session *) send; /* NULL: stage */
 	_Atomic(struct egress_pair *) egress; /* NULL: no path */
 	_Atomic uint32_t wake; /* bits raised and not yet taken by the control thread */
@@ -85,7 +87,7 @@ struct fwd {
 		_Alignas(64) _Atomic uint64_t seen; /* UINT64_MAX: asleep */
 	} workers[FWD_WORKERS_MAX];
 	struct fwd_retired *retired; /* control thread's; newest first */
-	uint32_t next_slot;
+	uint32_t next_slot, next_number;
 	uint32_t *free_slots; /* stack of slots given back */
 	unsigned free_count, free_room;
 };
@@ -97,7 +99,8 @@ void fwd_done(struct fwd *f); /* after all workers have stopped */
 
 /* fwd_peer_new() - a peer in a slot of its own; NULL: no memory or no slot */
 struct fwd_peer *fwd_peer_new(struct fwd *f);
-/* fwd_peer_remove() - unpublish and retire; its sessions must be gone */
+/* fwd_peer_remove() - unpublish and retire; its sessions must be gone. Its slot is free
+ * once no worker holds it: before a new peer may take it, publish routes without it */
 void fwd_peer_remove(struct fwd *f, struct fwd_peer *p);
 
 void fwd_session_add(struct fwd *f, struct session *s);

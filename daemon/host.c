@@ -16,6 +16,7 @@
 #include "daemon/notes.h"
 
 enum {
+	PATIENCE = 15, /* tries for what a killed daemon may hold yet, 20 ms apart */
 	SOCKET_BUFFER = 8 << 20, /* octets: bursts of 10 Gbit/s for 6 ms */
 };
 
@@ -60,10 +61,23 @@ static int open_port(struct node *n, unsigned slot, uint16_t number)
 	return 0;
 }
 
+/* open_main() - patient for a moment: a daemon just killed may hold the port yet, and
+ * another port would cost us our place in every NAT */
+static int open_main(struct node *n, uint16_t number)
+{
+	int err = open_port(n, 0, number);
+
+	for (unsigned i = 0; i < PATIENCE && err == -EADDRINUSE; i++) {
+		usleep(20 * 1000);
+		err = open_port(n, 0, number);
+	}
+	return err;
+}
+
 static int open_ports(struct node *n, char why[static 512])
 {
 	uint16_t number = n->conf.port ? n->conf.port : n->state.port;
-	int err = open_port(n, 0, number);
+	int err = open_main(n, number);
 
 	if (err == -EADDRINUSE && !n->conf.port)
 		err = open_port(n, 0, 0); /* our stable one is taken: any */
@@ -157,13 +171,25 @@ static int open_rest(struct node *n)
 	return err ? err : start_workers(n);
 }
 
+static int open_device(struct node *n, char why[static 512])
+{
+	int err = device_open(&n->device, n->conf.tun, n->worker_count, why);
+
+	for (unsigned i = 0; i < PATIENCE && err == -EBUSY; i++) {
+		usleep(20 * 1000);
+		err = device_open(&n->device, n->conf.tun, n->worker_count,
+				  why);
+	}
+	return err;
+}
+
 int host_open(struct node *n, char why[static 512])
 {
 	int err;
 
 	n->notes_fd = -1;
 	n->worker_count = choose_workers(n);
-	err = device_open(&n->device, n->conf.tun, n->worker_count, why);
+	err = open_device(n, why);
 	if (err)
 		return err;
 	err = open_ports(n, why);

@@ -106,6 +106,7 @@ static void note_elsewhere(struct worker *w, const struct pending *b)
 	atomic_store_explicit(&b->peer->heard_noted, w->now,
 			      memory_order_relaxed);
 	n->slot = b->peer->slot;
+	n->number = b->peer->number;
 	n->port = (uint8_t)b->port;
 	n->from = b->train->from;
 	n->relayed = b->relayed;

@@ -73,6 +73,7 @@ static int read_args(int argc, char **argv, struct args *a)
 {
 	int c;
 
+	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c >= OPT_STATE && c < OPT_SET_END) {
 			a->set[c - OPT_STATE] = optarg;
@@ -87,13 +88,15 @@ static int read_args(int argc, char **argv, struct args *a)
 			fputs(usage, stdout);
 			return 0;
 		} else {
-			fputs(usage, stderr);
+			fprintf(stderr, "aditd: %s: no such option, or its value "
+				"is missing; see aditd --help\n",
+				argv[optind - 1]);
 			return 2;
 		}
 	}
 	if (optind < argc) {
-		fprintf(stderr, "aditd: %s: what is this for?\n%s",
-			argv[optind], usage);
+		fprintf(stderr, "aditd: %s: takes no such argument; see aditd "
+			"--help\n", argv[optind]);
 		return 2;
 	}
 	return -1;
@@ -162,7 +165,8 @@ static int prepare(struct node *n, char why[static 512])
 		snprintf(why, 512, "out of memory");
 		return -ENOMEM;
 	}
-	return ctl_open(n, why);
+	err = device_probe(why);
+	return err ? err : ctl_open(n, why);
 }
 
 static int run(struct node *n, char why[static 512])

@@ -16,6 +16,11 @@
 #include "daemon/host.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "relay/token.h"
+
+enum {
+	CLOCK_WORTH = 120, /* seconds of difference worth a word */
+};
 
 /* ---- the netmap's peers ---- */
 
@@ -118,6 +123,8 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 	struct state_peer *list;
 	unsigned known;
 
+	if (!count)
+		return;
 	if (state_load_peers(&n->state, &list, &known) < 0)
 		known = 0;
 	for (unsigned i = 0; i < count; i++) {
@@ -132,6 +139,8 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 
 static void remove_gone(struct node *n)
 {
+	bool any = false;
+
 	for (unsigned i = n->peer_count; i-- > 0;) {
 		struct peer *p = n->peers[i];
 		const struct netmap_node *node =
@@ -140,8 +149,11 @@ static void remove_gone(struct node *n)
 		if (p->id && (!node || node->id != p->id)) {
 			log_info("peer %s: removed", p->name);
 			peer_free(n, p);
+			any = true;
 		}
 	}
+	if (any) /* before a new peer takes a slot that was theirs */
+		peers_publish_routes(n);
 }
 
 void network_apply(struct node *n, nsec_t now)
@@ -258,22 +270,52 @@ static void on_refused(void *owner, const char *why)
 	ctl_join_refused(n, why);
 }
 
-static void on_netmap(void *owner)
+void network_save(struct node *n)
 {
-	struct node *n = owner;
 	char path[PATH_MAX];
-	int err = netmap_save(&n->netmap,
-			      state_path(&n->state, "netmap.json", path));
+	int err;
 
+	n->netmap_unsaved = false;
+	err = netmap_save(&n->netmap,
+			  state_path(&n->state, "netmap.json", path));
 	if (err)
 		log_warn("netmap.json: %s; a restart without the server will "
 			 "use an older one", strerror(-err));
+}
+
+static void on_netmap(void *owner)
+{
+	struct node *n = owner;
+
+	n->netmap_unsaved = true;
+	if (!n->netmap_saved) { /* the first: a start needs one at all */
+		n->netmap_saved = true;
+		network_save(n);
+	}
+	peers_save_soon(n);
 	network_apply(n, time_now());
 	ctl_join_done(n);
 }
 
+/* learn_clock() - a token is fresh when it comes: its expiry tells the server's time, by
+ * which all nodes count hint epochs, whatever their own clocks say */
+static void learn_clock(struct node *n, uint64_t expiry_s)
+{
+	int64_t ours = (int64_t)(time_wall() / SEC(1));
+	int64_t off = (int64_t)expiry_s - TOKEN_LIFETIME_S - ours;
+
+	if (!expiry_s || expiry_s > UINT32_MAX)
+		return; /* not a token, or of no century of ours */
+	if (off > CLOCK_WORTH || off < -CLOCK_WORTH)
+		log_warn("our clock and the server's are %lld s apart; set it",
+			 (long long)off);
+	n->clock_offset_s = off;
+	discovery_run(n, time_now());
+}
+
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
+	learn_clock(owner, token_expiry(token, octets));
 	relays_set_token(owner, token, octets, time_now());
 }
 

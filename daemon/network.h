@@ -16,6 +16,8 @@ must_check int network_join(struct node *n, const char *invite,
 /* network_leave() - sign off; done(ok) is called later */
 void network_leave(struct node *n, void (*done)(struct node *n, bool ok));
 
+/* network_save() - netmap.json; waits for the disk */
+void network_save(struct node *n);
 /* network_apply() - peers, relays, routes and addresses as the netmap has them */
 void network_apply(struct node *n, nsec_t now);
 /* network_stock_peers() - the [Peer] sections of the configuration */

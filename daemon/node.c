@@ -35,6 +35,7 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 	relays_run(n, now);
 	discovery_run(n, now);
 	peers_run_due(n, now);
+	fwd_reclaim(&n->fwd); /* retired keys do not linger */
 }
 
 static void on_tick(struct loop_timer *t, nsec_t now)
@@ -49,8 +50,11 @@ static void on_save(struct loop_timer *t, nsec_t now)
 {
 	struct node *n = container_of(t, struct node, save);
 
-	if (n->up)
-		peers_save_now(n);
+	if (!n->up)
+		return;
+	peers_save_now(n);
+	if (n->netmap_unsaved)
+		network_save(n);
 }
 
 void node_schedule(struct node *n)
@@ -124,10 +128,13 @@ void node_down(struct node *n)
 		return;
 	if (n->peer_count)
 		peers_save_now(n);
+	if (n->netmap_unsaved)
+		network_save(n);
 	network_stop(n);
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);
+	peers_publish_routes(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);
@@ -136,7 +143,7 @@ void node_down(struct node *n)
 	loop_timer_done(&n->save);
 	aead_thread_free(n->aead);
 	n->aead = NULL;
-	n->ticking = n->save_pending = false;
+	n->ticking = n->save_pending = n->netmap_saved = false;
 	n->up = false;
 	log_info("down");
 }

@@ -66,7 +66,8 @@ struct peer {
 	bool active; /* in the list of active peers */
 	struct path_choice reply; /* where a handshake being answered came from */
 	nsec_t traffic_told; /* last pathset_traffic() */
-	nsec_t hurried; /* last peer_hurry() that began a handshake */
+	nsec_t initiated; /* our last initiation left; 0: never */
+	unsigned hurries; /* initiations by the tick since the last success */
 	nsec_t idle_since; /* active: last traffic */
 	uint64_t last_rx_packets, last_tx_packets; /* at the last tick */
 	uint32_t generation; /* of its candidates that we know */
@@ -117,7 +118,7 @@ struct node {
 	struct loop_timer timer; /* first of all engines */
 	struct loop_timer tick; /* runs while a peer is active */
 	bool ticking;
-	struct loop_timer save; /* paths.json, debounced */
+	struct loop_timer save; /* paths.json and netmap.json, debounced */
 	bool save_pending;
 
 	/* discovery */
@@ -140,6 +141,8 @@ struct node {
 
 	/* network */
 	struct netmap netmap;
+	bool netmap_saved; /* once since we are up */
+	bool netmap_unsaved; /* changed since it was last saved */
 	struct coord_client *coord;
 	bool coord_connected;
 	int64_t clock_offset_s; /* server's clock minus ours */

@@ -7,9 +7,11 @@
  */
 #include "daemon/notes.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "crypto/box.h"
 #include "daemon/discovery.h"
 #include "daemon/peer.h"
@@ -177,8 +179,14 @@ static void take_wake(struct node *n, struct peer *p, nsec_t now)
 static void take_heard(struct node *n, struct peer *p, const struct note *note,
 		       nsec_t now)
 {
-	if (note->relayed)
+	if (note->relayed) {
+		if (p->paths) {
+			peer_note_best(p, now);
+			pathset_heard_relay(p->paths, now);
+			peer_run(n, p, now);
+		}
 		return;
+	}
 	if (!p->paths) {
 		peer_roam(n, p, &note->from, now);
 		return;
@@ -196,7 +204,7 @@ static void take_note(struct node *n, struct note *note, nsec_t now)
 		return;
 	}
 	p = peers_by_slot(n, note->slot);
-	if (!p)
+	if (!p || p->fwd->number != note->number)
 		return; /* removed while the note lay here */
 	if (note->kind == NOTE_STAGE)
 		peer_stage(n, p, note->data, note->n, now);
@@ -206,20 +214,45 @@ static void take_note(struct node *n, struct note *note, nsec_t now)
 		take_heard(n, p, note, now);
 }
 
+/* take_missed() - wake bits that found the ring full */
+static void take_missed(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (atomic_load(&n->peers[i]->fwd->wake))
+			take_wake(n, n->peers[i], now);
+}
+
+/* take_ring() - what a worker said, at most a ring's worth: under a flood the other
+ * watches and timers get their turn, too. Return: there is more */
+static bool take_ring(struct node *n, struct ring *r, nsec_t now)
+{
+	struct note *note;
+
+	for (unsigned i = 0; i < WORKER_RING_SLOTS; i++) {
+		note = ring_peek(r);
+		if (!note)
+			return false;
+		take_note(n, note, now);
+		ring_release(r);
+	}
+	return true;
+}
+
 void notes_ready(struct node *n, nsec_t now)
 {
+	const uint64_t one = 1;
+	bool more = false;
 	uint64_t count;
 
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
 	n->handshakes_this_turn = 0;
-	for (unsigned i = 0; n->up && i < n->worker_count; i++) {
-		struct note *note;
-
-		while ((note = ring_peek(&n->rings[i]))) {
-			take_note(n, note, now);
-			ring_release(&n->rings[i]);
-		}
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		more |= take_ring(n, &n->rings[i], now);
+		if (atomic_exchange(&n->workers[i].missed, false))
+			take_missed(n, now);
 	}
+	if (more && write(n->notes_fd, &one, sizeof(one)) < 0)
+		log_error("notes: cannot ring: %s", strerror(errno));
 	node_schedule(n);
 }

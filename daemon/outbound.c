@@ -33,6 +33,7 @@ struct run {
 	size_t inner; /* octets of inner packets together */
 	unsigned count;
 	uint8_t tos;
+	bool lost; /* not sealed: not sent */
 };
 
 struct turn {
@@ -71,9 +72,12 @@ static void note_traffic(struct worker *w, struct fwd_peer *p)
 }
 
 /* stage() - hand a read's packets to the control thread, which waits for a session */
-static void stage(struct worker *w, struct fwd_peer *p, size_t n)
+static void stage(struct worker *w, const struct turn *t, struct fwd_peer *p,
+		  size_t n)
 {
-	struct offload_layout layout = { .out = w->arena, .room = WORKER_ARENA };
+	/* behind the runs of this turn, which are not sealed yet */
+	struct offload_layout layout = { .out = w->arena + t->used,
+					 .room = WORKER_ARENA - t->used };
 	struct offload_cut cut;
 	enum drop d;
 
@@ -95,8 +99,9 @@ static void stage(struct worker *w, struct fwd_peer *p, size_t n)
 			continue;
 		}
 		note->slot = p->slot;
+		note->number = p->number;
 		note->n = (uint16_t)length;
-		memcpy(note->data, w->arena + i * cut.stride, length);
+		memcpy(note->data, layout.out + i * cut.stride, length);
 		worker_note_done(w);
 	}
 }
@@ -157,7 +162,7 @@ static void take_read(struct worker *w, struct turn *t, size_t n)
 	if (s && e && e->best.usable)
 		cut(w, t, p, s, e, &ip, n);
 	else
-		stage(w, p, n);
+		stage(w, t, p, n);
 }
 
 /* seal_jobs() - all pending jobs are of one session; note each run's last length */
@@ -180,7 +185,7 @@ static void seal_jobs(struct worker *w, struct turn *t)
 
 		if (d != DROP_NONE) {
 			drop_count(&w->drops, d);
-			r->session = NULL; /* not sent */
+			r->lost = true;
 		} else if (t->origin[i].segment == r->count - 1) {
 			r->last = r->egress->best.header_n + t->jobs[i].n;
 		}
@@ -243,6 +248,12 @@ static bool can_join(const struct run *a, const struct run *b,
 	       train->n + b->last <= UDP_TRAIN_SEND;
 }
 
+/* datagrams() - of a train that was not sent */
+static uint64_t datagrams(const struct udp_out *o)
+{
+	return o->segment ? (o->n + o->segment - 1) / o->segment : 1;
+}
+
 /* send_trains() - trains of one port, in order */
 static void send_trains(struct worker *w, unsigned port,
 			const struct udp_out *trains, unsigned count)
@@ -255,9 +266,9 @@ static void send_trains(struct worker *w, unsigned port,
 
 		if (!err)
 			return;
+		drop_count_n(&w->drops, DROP_UDP_SEND, datagrams(&trains[sent]));
 		trains += sent + 1;
 		count -= sent + 1;
-		drop_count(&w->drops, DROP_UDP_SEND);
 	}
 }
 
@@ -361,7 +372,7 @@ static void send_all(struct worker *w, struct turn *t)
 
 	d.count = 0;
 	for (unsigned i = 0; i < t->count; i++)
-		if (t->runs[i].session)
+		if (!t->runs[i].lost)
 			send_run(w, &d, &t->runs[i]);
 	depart(w, &d);
 }

@@ -13,7 +13,7 @@
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
 
-#define HURRY_GAP MSEC(200) /* between handshakes begun by peer_hurry() */
+#define HURRY_GAP MSEC(200) /* at least, behind any initiation of ours */
 
 /* ---- staging ---- */
 
@@ -150,9 +150,10 @@ void peer_hurry(struct node *n, struct peer *p, nsec_t now)
 {
 	if (p->current || (!p->active && !p->staged_count))
 		return;
-	if (p->hurried && nsec_since(p->hurried, now) < HURRY_GAP)
+	/* an answer to the last one may be under way: a new one would void it */
+	if (p->initiated && nsec_since(p->initiated, now) < HURRY_GAP)
 		return;
-	p->hurried = now;
+	p->hurries = 0;
 	tunnel_rehandshake(p->tunnel, true, now);
 }
 
@@ -238,52 +239,55 @@ void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 /* ---- handshakes ---- */
 
 /* send_by() - one message by one choice of path */
-static void send_by(struct node *n, struct peer *p, const struct path_choice *c,
+static bool send_by(struct node *n, struct peer *p, const struct path_choice *c,
 		    const uint8_t *m, size_t octets, nsec_t now)
 {
 	struct egress e = egress_of(n, p, c, now);
 
 	send_sealed(n, &e, m, octets);
+	return e.usable;
 }
 
-static void send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
+static bool send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
 			  size_t octets, nsec_t now)
 {
 	struct path_info info[PATHSET_PATHS_MAX];
 	unsigned count = pathset_paths(p->paths, info, ARRAY_SIZE(info));
+	bool sent = false;
 
 	for (unsigned i = 0; i < count; i++)
 		if (info[i].choice.kind == PATH_DIRECT &&
 		    (!strcmp(info[i].state, "alive") ||
 		     !strcmp(info[i].state, "suspect")))
-			send_by(n, p, &info[i].choice, m, octets, now);
+			sent |= send_by(n, p, &info[i].choice, m, octets, now);
 	for (unsigned r = 0; r < NETMAP_RELAYS_MAX; r++) {
 		struct path_choice c = { .kind = PATH_RELAY, .relay = r };
 
 		if (n->relays[r].status.registered)
-			send_by(n, p, &c, m, octets, now);
+			sent |= send_by(n, p, &c, m, octets, now);
 	}
+	return sent;
 }
 
-void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
+bool peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 		       size_t octets, nsec_t now)
 {
 	struct path_choice c;
+	bool sent;
 
 	if (!p->paths) {
-		if (!endpoint_is_zero(&p->stock_at)) {
-			c = direct_choice(&p->stock_at);
-			send_by(n, p, &c, m, octets, now);
-		}
-		return;
+		c = direct_choice(&p->stock_at);
+		return !endpoint_is_zero(&p->stock_at) &&
+		       send_by(n, p, &c, m, octets, now);
 	}
-	send_on_paths(n, p, m, octets, now);
+	sent = send_on_paths(n, p, m, octets, now);
 	if (p->reply.kind == PATH_DIRECT && p->use.best.kind != PATH_DIRECT)
-		send_by(n, p, &p->reply, m, octets, now);
+		sent |= send_by(n, p, &p->reply, m, octets, now);
 	if (p->recalled && p->use.best.kind != PATH_DIRECT) {
 		c = direct_choice(&p->remembered);
-		send_by(n, p, &c, m, octets, now);
+		sent |= send_by(n, p, &c, m, octets, now);
 	}
+	return sent;
 }
 
 /* ---- the engines ---- */
@@ -291,7 +295,13 @@ void peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 static void established(struct node *n, struct peer *p)
 {
 	log_debug("peer %s: handshake done", p->name);
+	p->hurries = 0;
 	peers_save_soon(n);
+}
+
+static bool is_initiation(const struct tunnel_event *ev)
+{
+	return ev->n == sizeof(struct message_initiation);
 }
 
 static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
@@ -304,7 +314,9 @@ static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
 		case TUNNEL_IDLE:
 			return;
 		case TUNNEL_SEND:
-			peer_send_message(n, p, ev.message, ev.n, now);
+			if (peer_send_message(n, p, ev.message, ev.n, now) &&
+			    is_initiation(&ev))
+				p->initiated = now;
 			break;
 		case TUNNEL_SEND_KEEPALIVE:
 			if (p->current && !p->staged_count)

@@ -35,15 +35,15 @@ void peer_run(struct node *n, struct peer *p, nsec_t now);
 void peer_stage(struct node *n, struct peer *p, const uint8_t *data, size_t octets,
 		nsec_t now);
 
-/* peer_send_message() - a handshake on every live path at once */
-void peer_send_message(struct node *n, struct peer *p, const uint8_t *m, size_t octets,
+/* peer_send_message() - a handshake on every live path at once; false: there is none */
+bool peer_send_message(struct node *n, struct peer *p, const uint8_t *m, size_t octets,
 		       nsec_t now);
 
 /* peer_refresh_egress() - build the egress anew: relay channels or paths changed */
 void peer_refresh_egress(struct node *n, struct peer *p, nsec_t now);
 
 /* peer_hurry() - something suggests that the peer can be reached now: if traffic waits
- * for a session, do not sit out the retry of 5 s; at most one handshake in 200 ms */
+ * for a session, do not sit out the retry of 5 s, unless one is 200 ms old at most */
 void peer_hurry(struct node *n, struct peer *p, nsec_t now);
 
 /* peer_roam() - a stock peer was heard, authenticated, from there */
@@ -52,6 +52,9 @@ void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 
 /* peer_activate() - traffic moves: put it into the tick */
 void peer_activate(struct node *n, struct peer *p, nsec_t now);
+
+/* peer_note_best() - tell the path set of data that came over the best path */
+void peer_note_best(struct peer *p, nsec_t now);
 
 /* peers_tick() - tell active peers' path sets what the workers saw */
 void peers_tick(struct node *n, nsec_t now);

@@ -12,6 +12,9 @@
 #include "daemon/peer.h"
 #include "daemon/status.h"
 
+/* The engine gives a ping up after 3 s; one that it never took, we do. */
+#define PATIENCE SEC(4)
+
 struct pinger {
 	struct pinger *next;
 	struct loop_timer timer;
@@ -50,10 +53,16 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 {
 	struct pinger *g = container_of(t, struct pinger, timer);
 
-	if (g->sent >= g->count)
-		return; /* the last answers come by pinger_collect() */
+	if (g->sent >= g->count) { /* the last answers did not come */
+		g->lost = g->count - g->answered;
+		finish(g);
+		return;
+	}
 	pathset_ping(g->peer->paths, g->first_id + g->sent++, now);
-	loop_timer_at(t, now + (g->until_direct ? MSEC(200) : SEC(1)));
+	if (g->sent == g->count)
+		loop_timer_at(t, now + PATIENCE);
+	else
+		loop_timer_at(t, now + (g->until_direct ? MSEC(200) : SEC(1)));
 	peer_run(g->node, g->peer, now);
 }
 

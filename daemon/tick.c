@@ -9,13 +9,17 @@
 #include "daemon/relays.h"
 
 /* Sending without hearing for this long is worth a ping (and 4 round trips). */
-#define SILENCE MSEC(300)
+#define SILENCE MSEC(200)
+
+enum {
+	ALSO_BUDGET = 200, /* packets of one tick doubled onto the second path */
+};
 
 /* A relay, if there is one, has registered us by then. */
 #define RECALL_AFTER MSEC(300)
 #define RECALL_GAP   SEC(2)
 
-static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
+static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t heard,
 			    nsec_t now)
 {
 	struct path_info info;
@@ -25,9 +29,19 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t last_rx,
 		return;
 	pathset_current(p->paths, &info);
 	limit = nsec_max(4 * info.rtt, SILENCE);
-	if (last_tx > last_rx && nsec_since(last_tx, now) < limit &&
-	    nsec_since(last_rx, now) > limit)
-		pathset_silent(p->paths, last_rx, now);
+	if (last_tx > heard && nsec_since(last_tx, now) < limit &&
+	    nsec_since(heard, now) > limit)
+		pathset_silent(p->paths, heard, now);
+}
+
+void peer_note_best(struct peer *p, nsec_t now)
+{
+	nsec_t heard = atomic_load(&p->fwd->heard_best);
+
+	if (p->use.best.kind == PATH_DIRECT && heard &&
+	    nsec_since(heard, now) <= PEER_TICK)
+		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
+			      now);
 }
 
 /* recall() - after a restart with no relay in sight: the peer may still be where it was,
@@ -44,34 +58,42 @@ static void recall(struct node *n, struct peer *p, nsec_t now)
 	peer_hurry(n, p, now);
 }
 
+/* retry() - traffic waits and the handshake got lost: again after 0.25, 0.5, 1 and 2 s
+ * rather than WireGuard's 5, at which its own retry goes on */
+static void retry(struct peer *p, nsec_t now)
+{
+	if (p->current || p->hurries > 3 || p->use.best.kind == PATH_NONE ||
+	    nsec_since(p->initiated, now) < MSEC(250) << p->hurries)
+		return;
+	p->hurries++;
+	tunnel_rehandshake(p->tunnel, true, now);
+}
+
 static void look_at(struct node *n, struct peer *p, nsec_t now)
 {
 	struct fwd_peer *f = p->fwd;
 	uint64_t tx = atomic_load(&f->tx_packets);
 	uint64_t rx = atomic_load(&f->rx_packets);
-	nsec_t heard = atomic_load(&f->heard_best);
 	bool moved = tx != p->last_tx_packets || rx != p->last_rx_packets;
 
 	p->last_tx_packets = tx;
 	p->last_rx_packets = rx;
-	atomic_store(&f->also_budget, 8);
+	atomic_store(&f->also_budget, ALSO_BUDGET);
 	if (moved)
 		p->idle_since = now;
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);
 	if (moved && nsec_since(p->traffic_told, now) >= SEC(1)) {
 		p->traffic_told = now;
 		pathset_traffic(p->paths, now);
 	}
-	if (p->use.best.kind == PATH_DIRECT &&
-	    nsec_since(heard, now) <= PEER_TICK)
-		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
-			      now);
-	look_at_silence(p, atomic_load(&f->last_tx), atomic_load(&f->last_rx),
-			now);
+	peer_note_best(p, now);
+	look_at_silence(p, atomic_load(&f->last_tx),
+			atomic_load(&f->heard_best), now);
 	peer_run(n, p, now);
 }
 

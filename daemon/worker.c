@@ -12,6 +12,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 enum { /* epoll data: ports by number, then these */
 	TAG_TUN = 100,
 	TAG_STOP,
@@ -42,12 +44,15 @@ void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits)
 
 	if (before)
 		return; /* a note is on its way */
-	n = worker_note(w, NOTE_WAKE);
-	if (!n) {
-		atomic_fetch_and(&p->wake, ~bits);
+	n = ring_reserve(w->notes);
+	if (!n) { /* the bits stay: the control thread looks for them */
+		atomic_store(&w->missed, true);
+		w->noted = true;
 		return;
 	}
+	n->kind = NOTE_WAKE;
 	n->slot = p->slot;
+	n->number = p->number;
 	worker_note_done(w);
 }
 
@@ -62,12 +67,22 @@ static void ring_the_bell(struct worker *w)
 		return; /* EAGAIN: it rings already */
 }
 
+/* lose_device() - somebody removed it: without this, its error would spin us */
+static void lose_device(struct worker *w)
+{
+	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->device->fd[w->number], NULL);
+	log_error("%s: the device was removed; make it again with adit down "
+		  "and adit up", w->device->name);
+}
+
 static void one_turn(struct worker *w, const struct epoll_event *ev, int n)
 {
 	for (int i = 0; i < n; i++) {
 		uint32_t tag = ev[i].data.u32;
 
-		if (tag == TAG_TUN)
+		if (tag == TAG_TUN && ev[i].events & EPOLLERR)
+			lose_device(w);
+		else if (tag == TAG_TUN)
 			outbound_turn(w);
 		else if (tag < WORKER_PORTS_MAX)
 			inbound_turn(w, tag);
@@ -103,11 +118,6 @@ static int watch(struct worker *w, int fd, uint32_t tag)
 int worker_watch_port(struct worker *w, unsigned port)
 {
 	return watch(w, worker_udp(w, port)->fd, port);
-}
-
-void worker_unwatch_port(struct worker *w, unsigned port)
-{
-	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, worker_udp(w, port)->fd, NULL);
 }
 
 static bool make_buffers(struct worker *w)

@@ -43,7 +43,7 @@ enum note_kind {
 /* What a worker tells the control thread; one ring slot. */
 struct note {
 	enum note_kind kind;
-	uint32_t slot; /* STAGE, WAKE, HEARD */
+	uint32_t slot, number; /* of the peer: STAGE, WAKE, HEARD */
 	uint32_t bits; /* WAKE */
 	uint8_t port; /* DATAGRAM, HEARD */
 	bool relayed; /* HEARD */
@@ -69,6 +69,7 @@ struct worker {
 	struct ring *notes; /* to the control thread */
 	int notes_fd; /* eventfd that wakes it */
 	bool noted; /* something was published in this turn */
+	_Atomic bool missed; /* bits were raised that no note tells of */
 	pthread_t thread;
 	int epoll_fd, stop_fd;
 	_Atomic bool stop;
@@ -89,10 +90,9 @@ struct worker {
 must_check int worker_start(struct worker *w);
 void worker_stop(struct worker *w); /* joins; frees what worker_start() made */
 
-/* worker_watch_port() / _unwatch_port() - a port was opened for, or closes on, this
- * worker; from the control thread */
+/* worker_watch_port() - a port was opened or renewed for this worker; from the control
+ * thread. Ports close only when all workers have stopped. */
 must_check int worker_watch_port(struct worker *w, unsigned port);
-void worker_unwatch_port(struct worker *w, unsigned port);
 
 /* worker_udp() - this worker's socket for a port */
 static inline struct udp *worker_udp(struct worker *w, unsigned port)

@@ -46,6 +46,16 @@ void token_sign(const struct token *t, const struct sign_private *k,
 	sign_make(k, &text, sizeof(text), out + SIGNED);
 }
 
+uint64_t token_expiry(const uint8_t *m, size_t n)
+{
+	struct reader r = reader_of(m, n);
+
+	if (n != TOKEN_OCTETS)
+		return 0;
+	(void)reader_take(&r, 16); /* version, zero, network */
+	return reader_be64(&r);
+}
+
 bool token_check(const uint8_t *m, size_t n, const struct sign_public *k,
 		 uint64_t now_s, struct token *out)
 {

@@ -27,6 +27,10 @@ struct token {
 
 void token_sign(const struct token *t, const struct sign_private *k,
 		uint8_t out[static TOKEN_OCTETS]);
+/* token_expiry() - seconds since 1970 by the server's clock, for the node that it was made
+ * for; nothing is verified; 0: not a token's length */
+uint64_t token_expiry(const uint8_t *m, size_t n);
+
 /* token_check() - untrusted octets; false: wrong length, version, signature, or past
  * its time (60 s of grace for clocks) */
 must_check bool token_check(const uint8_t *m, size_t n, const struct sign_public *k,

@@ -375,6 +375,16 @@ void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now)
 		path_check(p, now);
 }
 
+void pathset_heard_relay(struct pathset *ps, nsec_t now)
+{
+	struct path *p = ps->best < 0 ? NULL : &ps->path[ps->best];
+
+	if (!p || p->state != PATH_ALIVE ||
+	    nsec_since(p->heard, now) < nsec_max(2 * p->srtt + MSEC(50), MSEC(250)))
+		return;
+	path_doubt(p, now);
+}
+
 void pathset_network_changed(struct pathset *ps, nsec_t now)
 {
 	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)

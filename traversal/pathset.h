@@ -94,6 +94,10 @@ void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *f
 /* pathset_sent_unanswered() - data is being sent and nothing comes back since `since` */
 void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now);
 
+/* pathset_heard_relay() - authenticated data came through a relay: if the best path is
+ * direct and has been quiet, the peer has left it, so it is suspect at once */
+void pathset_heard_relay(struct pathset *ps, nsec_t now);
+
 /* pathset_network_changed() - this host's links or addresses changed: all direct paths
  * are suspect, schedules start anew */
 void pathset_network_changed(struct pathset *ps, nsec_t now);

@@ -6,11 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef TUN_F_USO4
@@ -48,6 +50,27 @@ static void explain(int err, const char *name, char why[static 256])
 		snprintf(why, 256, "cannot make the interface %s: %s", name,
 			 strerror(-err));
 	}
+}
+
+static bool may_administer(void)
+{
+	struct __user_cap_header_struct h = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	return syscall(SYS_capget, &h, d) == 0 &&
+	       d[0].effective & (1u << CAP_NET_ADMIN);
+}
+
+int device_probe(char why[static 256])
+{
+	int fd = open(TUN_PATH, O_RDWR | O_CLOEXEC);
+	int err = fd < 0 ? -errno : may_administer() ? 0 : -EPERM;
+
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		explain(err, "of the VPN", why);
+	return err;
 }
 
 static int open_queue(struct device *d, const char *name)

@@ -31,6 +31,13 @@ struct device {
 };
 
 /**
+ * device_probe() - Could device_open() work here at all? Makes nothing.
+ * @why: If not: one sentence on what happened and what to do
+ * Return: 0, -ENOENT (no /dev/net/tun), -EPERM (no CAP_NET_ADMIN), ...
+ */
+must_check int device_probe(char why[static 256]);
+
+/**
  * device_open() - Create or attach to a TUN device
  * @name:   Wanted name, may hold "%d"; up to 15 characters
  * @queues: 1..DEVICE_QUEUES_MAX

@@ -75,7 +75,7 @@ usage_errors() {
 	aditd_try --log-level shouting
 	expect "aditd --log-level shouting" 2 "log|shouting"
 	try a "$ADIT" --socket "$LAB/a/none.sock" status
-	expect "adit status without a daemon" 1 "none\.sock|aditd"
+	expect "adit status without a daemon" 3 "none\.sock|aditd"
 }
 
 invites() {

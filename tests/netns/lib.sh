@@ -198,7 +198,14 @@ spawn() {
 # born PID - its start time: a number given out again is not our process
 born() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d ' ' -f 20; }
 pid_of() { cat "$LAB/$1/$2.pid" 2>/dev/null; }
-alive() { kill -0 "$(pid_of "$1" "$2")" 2>/dev/null; }
+# alive HOST NAME - runs; a dead process that nobody has waited for yet does not
+alive() {
+	local pid stat
+	pid=$(pid_of "$1" "$2")
+	[ -n "$pid" ] && { stat=$(<"/proc/$pid/stat"); } 2>/dev/null || return 1
+	stat=${stat##*) }
+	[[ $stat != [ZX]* ]]
+}
 gone() { ! alive "$1" "$2"; }
 # stop HOST NAME [SIGNAL] - and wait until it is gone
 stop() {

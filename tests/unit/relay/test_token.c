@@ -20,6 +20,8 @@ static void test_good(void **state)
 	sign_generate(&sk, &pk);
 	token_sign(&sample, &sk, m);
 	assert_true(token_check(m, sizeof(m), &pk, 4000, &t));
+	assert_true(token_expiry(m, sizeof(m)) == sample.expires_s);
+	assert_true(token_expiry(m, sizeof(m) - 1) == 0);
 	assert_int_equal(t.network, 42);
 	assert_int_equal(t.expires_s, 5000);
 	assert_memory_equal(&t.node, &sample.node, sizeof(t.node));

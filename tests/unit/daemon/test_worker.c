@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * test_worker.c - two nodes' workers over loopback, socket pairs in place of TUN
+ */
+#include "tests/unit/unit.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/worker.h"
+
+enum {
+	WORKERS = 2,
+	VNET = DEVICE_VNET_OCTETS,
+	WAIT_MS = 10000, /* before a test fails */
+};
+
+/* One node: its half of the packet path, and the far ends of its TUN queues. */
+struct half {
+	struct fwd fwd;
+	struct device device;
+	int tun[WORKERS];
+	struct port ports[WORKER_PORTS_MAX];
+	struct ring rings[WORKERS];
+	struct worker workers[WORKERS];
+	unsigned running;
+	int notes_fd;
+	struct identity id;
+	struct tunnel *tunnel;
+	struct fwd_peer *peer, *stranger; /* stranger: without a session */
+};
+
+static struct half a, b;
+
+static void open_half(struct half *h)
+{
+	struct udp_params p = { .local = { .ip = ipaddr_v4(0x7f000001) },
+				.reuse_port = true, .gro = true,
+				.buffer_octets = 4 << 20 };
+
+	memset(h, 0, sizeof(*h));
+	assert_int_equal(fwd_init(&h->fwd), 0);
+	h->notes_fd = eventfd(0, EFD_NONBLOCK);
+	h->device.queues = WORKERS;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK,
+					    0, pair), 0);
+		h->device.fd[i] = pair[0];
+		h->tun[i] = pair[1];
+		assert_int_equal(udp_open(&h->ports[0].udp[i], &p), 0);
+		p.local.port = h->ports[0].udp[0].port;
+		assert_int_equal(ring_init(&h->rings[i], sizeof(struct note),
+					   WORKER_RING_SLOTS), 0);
+	}
+	atomic_store(&h->ports[0].open, true);
+	key_private_generate(&h->id.private_key);
+	key_public_of(&h->id.private_key, &h->id.public_key);
+	h->peer = fwd_peer_new(&h->fwd);
+	h->stranger = fwd_peer_new(&h->fwd);
+	assert_non_null(h->peer);
+	assert_non_null(h->stranger);
+}
+
+static void start(struct half *h)
+{
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct worker *w = &h->workers[i];
+
+		w->number = i;
+		w->fwd = &h->fwd;
+		w->device = &h->device;
+		w->ports = h->ports;
+		w->mtu = 1420;
+		w->notes = &h->rings[i];
+		w->notes_fd = h->notes_fd;
+		assert_int_equal(worker_start(w), 0);
+		h->running++;
+	}
+}
+
+static void stop(struct half *h)
+{
+	while (h->running)
+		worker_stop(&h->workers[--h->running]);
+}
+
+/* publish() - peer is 10.0.0.N, stranger 10.9.0.N; `peer` is at the other half */
+static void publish(struct half *h, const struct half *to, uint8_t number)
+{
+	struct egress_pair *e = calloc(1, sizeof(*e));
+	struct trie *t = trie_new();
+	struct prefix peer = prefix_make(ipaddr_v4(0x0a000000u + number), 32);
+	struct prefix other = prefix_make(ipaddr_v4(0x0a090000u + number), 32);
+
+	assert_non_null(e);
+	e->best = (struct egress){ .usable = true };
+	e->best.to.ip = ipaddr_v4(0x7f000001);
+	e->best.to.port = to->ports[0].udp[0].port;
+	fwd_set_egress(&h->fwd, h->peer, e);
+	assert_int_equal(trie_insert(t, &peer, h->peer->slot), 0);
+	assert_int_equal(trie_insert(t, &other, h->stranger->slot), 0);
+	fwd_set_routes(&h->fwd, t);
+}
+
+static void make_tunnel(struct half *h, const struct half *to)
+{
+	struct tunnel_params p = { .self = &h->id, .peer = to->id.public_key,
+				   .slot = h->peer->slot, .seed = 1,
+				   .wall = SEC(1600000000) };
+
+	h->tunnel = tunnel_new(&p);
+	assert_non_null(h->tunnel);
+}
+
+/* take_events() - carry out what the tunnel asks; the last message into m */
+static size_t take_events(struct half *h, uint8_t *m, nsec_t now)
+{
+	struct tunnel_event ev;
+	size_t n = 0;
+
+	do {
+		tunnel_poll(h->tunnel, &ev, now);
+		if (ev.kind == TUNNEL_SEND) {
+			n = ev.n;
+			memcpy(m, ev.message, n);
+		} else if (ev.kind == TUNNEL_SESSION_ADD) {
+			fwd_session_add(&h->fwd, ev.session);
+		} else if (ev.kind == TUNNEL_SESSION_USE) {
+			fwd_session_use(h->peer, ev.session);
+		} else if (ev.kind == TUNNEL_SESSION_RETIRE) {
+			fwd_session_retire(&h->fwd, ev.session);
+		}
+	} while (ev.kind != TUNNEL_IDLE);
+	return n;
+}
+
+/* connect_at() - a handshake from a to b */
+static void connect_at(nsec_t now)
+{
+	uint8_t m[TUNNEL_MESSAGE_MAX];
+	struct initiation i;
+	size_t n;
+
+	make_tunnel(&a, &b);
+	make_tunnel(&b, &a);
+	tunnel_want(a.tunnel, now);
+	n = take_events(&a, m, now);
+	assert_int_equal(initiation_open(&b.id, m, n, &i), DROP_NONE);
+	assert_int_equal(tunnel_input_initiation(b.tunnel, &i, now), DROP_NONE);
+	n = take_events(&b, m, now);
+	assert_int_equal(tunnel_input_response(a.tunnel, m, n, now), DROP_NONE);
+	take_events(&a, m, now);
+	publish(&a, &b, 2);
+	publish(&b, &a, 1);
+}
+
+static void close_half(struct half *h)
+{
+	uint8_t m[TUNNEL_MESSAGE_MAX];
+
+	stop(h);
+	if (h->tunnel) {
+		tunnel_reset(h->tunnel, time_now());
+		take_events(h, m, time_now());
+		tunnel_free(h->tunnel);
+	}
+	fwd_peer_remove(&h->fwd, h->peer);
+	fwd_peer_remove(&h->fwd, h->stranger);
+	fwd_done(&h->fwd);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		udp_close(&h->ports[0].udp[i]);
+		ring_done(&h->rings[i]);
+		close(h->device.fd[i]);
+		close(h->tun[i]);
+	}
+	close(h->notes_fd);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	open_half(&a);
+	open_half(&b);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close_half(&a);
+	close_half(&b);
+	return 0;
+}
+
+/* put() - an IPv4 packet 10.0.0.1 -> 10.NET.0.2 of n octets, all `fill`, into a's TUN */
+static void put(unsigned queue, uint8_t net, size_t n, uint8_t fill)
+{
+	uint8_t p[VNET + 1500] = { 0 };
+	uint8_t *ip = p + VNET;
+
+	memset(ip + 20, fill, n - 20);
+	ip[0] = 0x45;
+	ip[2] = (uint8_t)(n >> 8);
+	ip[3] = (uint8_t)n;
+	ip[8] = 64;
+	ip[9] = 253; /* experimentation, RFC 3692 */
+	memcpy(ip + 12, (uint8_t[]){ 10, 0, 0, 1, 10, net, 0, 2 }, 8);
+	assert_int_equal(write(a.tun[queue], p, VNET + n), VNET + n);
+}
+
+static void wait_for(const int *fds, unsigned count)
+{
+	struct pollfd p[WORKERS];
+
+	for (unsigned i = 0; i < count; i++)
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	assert_true(poll(p, count, WAIT_MS) > 0);
+}
+
+/* get() - one packet from b's TUN, whichever queue; its fill, its length */
+static uint8_t get(size_t *n)
+{
+	uint8_t p[VNET + 1500];
+	ssize_t got = -1;
+
+	wait_for(b.tun, WORKERS);
+	for (unsigned i = 0; i < WORKERS && got < 0; i++)
+		got = read(b.tun[i], p, sizeof(p));
+	assert_true(got >= VNET + 21);
+	*n = (size_t)got - VNET;
+	for (size_t i = 21; i < *n; i++)
+		assert_int_equal(p[VNET + i], p[VNET + 20]);
+	return p[VNET + 20];
+}
+
+static void packets_cross(void **state)
+{
+	unsigned seen[256] = { 0 };
+	size_t n;
+
+	(void)state;
+	connect_at(time_now());
+	start(&a);
+	start(&b);
+	for (unsigned round = 0; round < 40; round++) {
+		for (unsigned i = 0; i < 5; i++)
+			put(i % WORKERS, 0, 100 + 13 * round, (uint8_t)i);
+		/* replaced under the workers: nothing is lost or freed early */
+		publish(&a, &b, 2);
+		publish(&b, &a, 1);
+		for (unsigned i = 0; i < 5; i++) {
+			seen[get(&n)]++;
+			assert_int_equal(n, 100 + 13 * round);
+		}
+	}
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(seen[i], 40);
+	assert_int_equal(atomic_load(&a.peer->tx_packets), 200);
+	assert_int_equal(atomic_load(&b.peer->rx_packets), 200);
+}
+
+/* Packets of one turn, every second for a peer without a session: each gets its own. */
+static void staged_beside_sealed(void **state)
+{
+	size_t n;
+
+	(void)state;
+	connect_at(time_now());
+	for (unsigned i = 0; i < 4; i++) {
+		put(0, 0, 600, 1);
+		put(0, 9, 600, 2);
+	}
+	start(&a);
+	start(&b);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(get(&n), 1);
+	stop(&a);
+	for (unsigned i = 0; i < 4;) {
+		struct note *note = ring_peek(&a.rings[0]);
+
+		assert_non_null(note);
+		if (note->kind == NOTE_STAGE) {
+			assert_int_equal(note->number, a.stranger->number);
+			assert_int_equal(note->n, 600);
+			assert_int_equal(note->data[599], 2);
+			i++;
+		}
+		ring_release(&a.rings[0]);
+	}
+}
+
+/* A super-packet of more packets than one call seals, for an expired session. */
+static void expired_super_packet(void **state)
+{
+	enum {
+		SIZE = 500,
+		COUNT = 100,
+		LENGTH = 40 + COUNT * SIZE
+	};
+	static uint8_t p[VNET + LENGTH];
+	uint8_t *ip = p + VNET;
+
+	(void)state;
+	connect_at(time_now() - SEC(181)); /* REJECT_AFTER_TIME, 6.1 */
+	memcpy(p, (uint8_t[]){ 1, 1, 40, 0, SIZE & 255, SIZE >> 8, 20, 0, 16 },
+	       9);
+	ip[0] = 0x45;
+	ip[2] = LENGTH >> 8;
+	ip[3] = LENGTH & 255;
+	ip[8] = 64;
+	ip[9] = 6;
+	memcpy(ip + 12, (uint8_t[]){ 10, 0, 0, 1, 10, 0, 0, 2 }, 8);
+	ip[20 + 12] = 5 << 4;
+	ip[20 + 13] = 0x10; /* ACK */
+	assert_int_equal(write(a.tun[0], p, sizeof(p)), sizeof(p));
+	start(&a);
+	wait_for(&a.notes_fd, 1); /* it asks for a new session */
+	stop(&a);
+	assert_int_equal(atomic_load(&a.workers[0].drops.n[DROP_SESSION_EXPIRED]),
+			 COUNT);
+}
+
+/* Wake bits that find the ring full stay, and the control thread is told to look. */
+static void wake_with_full_ring(void **state)
+{
+	struct worker *w = &a.workers[0];
+
+	(void)state;
+	w->notes = &a.rings[0];
+	while (ring_reserve(w->notes))
+		ring_publish(w->notes);
+	worker_wake(w, a.peer, SESSION_WAKE_REKEY);
+	worker_wake(w, a.peer, SESSION_WAKE_CONFIRMED);
+	assert_int_equal(atomic_load(&a.peer->wake),
+			 SESSION_WAKE_REKEY | SESSION_WAKE_CONFIRMED);
+	assert_true(atomic_load(&w->missed));
+	assert_true(w->noted);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(packets_cross, setup, teardown),
+		cmocka_unit_test_setup_teardown(staged_beside_sealed, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(expired_super_packet, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(wake_with_full_ring, setup,
+						teardown),
+	};
+
+	if (key_setup() < 0 || aead_setup(NULL) < 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
