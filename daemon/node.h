@@ -145,6 +145,7 @@ struct node {
 	bool netmap_unsaved; /* changed since it was last saved */
 	struct coord_client *coord;
 	bool coord_connected;
+	char coord_says[512]; /* why it refused us, or warns; "": nothing */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
 	/* ctl */
