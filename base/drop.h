@@ -40,6 +40,7 @@
 	/* inner packets */                                                  \
 	X(INNER_MALFORMED, "inner packet is no IP packet of its length")     \
 	X(INNER_SOURCE, "inner source address is not that peer's")           \
+	X(INNER_ECN, "congestion mark on a packet whose ends know none")     \
 	X(NO_ROUTE, "no peer has that inner destination")                    \
 	X(NO_PATH, "peer has neither a path nor a relay")                    \
 	X(OFFLOAD, "offload header does not describe its packet")            \

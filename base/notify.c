@@ -31,3 +31,17 @@ void notify_state(const char *state)
 		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 	close(fd);
 }
+
+nsec_t notify_watchdog(void)
+{
+	const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+	char *end;
+	unsigned long long us;
+
+	if (!usec || (pid && strtol(pid, NULL, 10) != getpid()))
+		return 0;
+	us = strtoull(usec, &end, 10);
+	if (*usec < '0' || *usec > '9' || *end || us > UINT32_MAX)
+		return 0;
+	return USEC(us) / 2;
+}

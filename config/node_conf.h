@@ -42,6 +42,7 @@ struct node_conf {
 	char tun[16]; /* Tun, --tun: adit0 */
 	uint16_t port; /* ListenPort, --port; 0: one kept in the state, 20000..31999 */
 	enum log_level log_level; /* LogLevel */
+	char metrics[108]; /* Metrics: ADDRESS:PORT or /PATH; "": off */
 	unsigned mtu; /* MTU: 1280..9000, default 1400 */
 	unsigned workers; /* Workers; 0: chosen */
 	char aead[32]; /* Aead: force an implementation; "" chosen */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/scrape.h"
 #include "config/node_conf.h"
 
 static void *field(const struct node_conf_row *r, void *at)
@@ -65,6 +66,25 @@ static void text_print(const struct node_conf_row *r, const void *at, FILE *f)
 
 static const struct node_conf_kind path = { path_set, text_print, false };
 static const struct node_conf_kind name = { name_set, text_print, false };
+
+static bool place_set(const struct node_conf_row *r, void *at, const char *value,
+		      char why[static VALUE_WHY])
+{
+	char q[48];
+
+	if (!strcasecmp(value, "off"))
+		value = "";
+	if (strlen(value) < r->room && (!*value || scrape_valid(value))) {
+		strcpy(field(r, at), value);
+		return true;
+	}
+	snprintf(why, VALUE_WHY, "'%s' is no place; allowed are off, "
+		 "127.0.0.1:9100, [::1]:9100 or /run/adit/metrics.sock",
+		 value_quote(value, q));
+	return false;
+}
+
+static const struct node_conf_kind place = { place_set, text_print, false };
 
 /* Numbers */
 
@@ -300,6 +320,9 @@ const struct node_conf_row node_conf_rows[] = {
 	  "Name of the network interface. Flag *--tun*. Default adit0." },
 	{ "Node", false, "LogLevel", &level, MINE(log_level), 0, 0,
 	  "error, warn, info or debug. Flag *--log-level*. Default info." },
+	{ "Node", false, "Metrics", &place, MINE(metrics), 0, 0,
+	  "Where figures for Prometheus are offered: ADDRESS:PORT, or the path of a unix "
+	  "socket. off is the default." },
 	{ "Node", false, "Workers", &u32, MINE(workers), 0, 64,
 	  "Packet threads, 0 to 64. Default 0: as many as pay on this machine." },
 	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,

@@ -16,6 +16,7 @@
 #include "base/loop.h"
 #include "coord/admin.h"
 #include "coord/policy_command.h"
+#include "coord/backup.h"
 #include "coord/proto.h"
 #include "coord/run.h"
 #include "coord/settings.h"
@@ -29,7 +30,8 @@ static const char usage[] =
 	"                  [--url https://HOST[:PORT]] [--udp-port N]\n"
 	"                  [--relay-address ADDR[:PORT]]... [--admin-socket PATH]\n"
 	"                  [--overlay-v4 PREFIX] [--overlay-v6 PREFIX]\n"
-	"                  [--log-level error|warn|info|debug]\n"
+	"                  [--metrics ADDR:PORT|PATH]\n"
+	"                  [--log-level error|warn|info|debug] [--check]\n"
 	"       adit-coord [--admin-socket PATH] invite [--reusable] [--expires 24h]\n"
 	"                  [--tag T]... [--name N] [--uses N]\n"
 	"       adit-coord [--admin-socket PATH] nodes [--json]\n"
@@ -37,6 +39,7 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
 	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
 	"                  rollback\n"
+	"       adit-coord [--state DIR] backup FILE | restore FILE [--force]\n"
 	"       adit-coord --version | --help\n";
 
 static int wrong_usage(const char *format, const char *a, const char *b)
@@ -244,6 +247,34 @@ static int run_status(const struct settings *s, int argc, char **argv)
 	return 0;
 }
 
+static int run_backup(const struct settings *s, int argc, char **argv)
+{
+	char why[512];
+
+	if (argc != 2 || argv[1][0] == '-')
+		return wrong_usage("name a file: adit-coord backup FILE", NULL, NULL);
+	return backup_write(s->state, argv[1], why) ? 0 : fail(why);
+}
+
+static int run_restore(const struct settings *s, int argc, char **argv)
+{
+	bool force = argc == 3 && !strcmp(argv[2], "--force");
+	json_t *request, *running;
+	char why[512];
+
+	if (argc != 2 + force || argv[1][0] == '-')
+		return wrong_usage("name a file: adit-coord restore FILE [--force]",
+				   NULL, NULL);
+	request = request_of("status");
+	running = admin_ask(s->socket, request, why);
+	json_decref(request);
+	if (running) {
+		json_decref(running);
+		return fail("the server runs; first: systemctl stop adit-coord");
+	}
+	return backup_restore(s->state, argv[1], force, why) ? 0 : fail(why);
+}
+
 static int run_command(const struct settings *s, int argc, char **argv)
 {
 	static const struct {
@@ -254,6 +285,9 @@ static int run_command(const struct settings *s, int argc, char **argv)
 		{ "remove", run_on_node }, { "expire", run_on_node },
 		{ "status", run_status }, { "approve", run_on_node },
 		{ "set", run_set }, { "policy", policy_command },
+		{ "status", run_status },
+		{ "backup", run_backup },
+		{ "restore", run_restore },
 	};
 
 	optind = 0;
@@ -265,10 +299,11 @@ static int run_command(const struct settings *s, int argc, char **argv)
 
 /* ---- flags ---- */
 
-enum { FLAG_CONFIG = 1000, FLAG_HELP, FLAG_VERSION, FLAG_SETTING };
+enum { FLAG_CONFIG = 1000, FLAG_HELP, FLAG_VERSION, FLAG_CHECK, FLAG_SETTING };
 
 static const struct option flags[] = {
 	{ "config", required_argument, NULL, FLAG_CONFIG },
+	{ "check", no_argument, NULL, FLAG_CHECK },
 	{ "help", no_argument, NULL, FLAG_HELP },
 	{ "version", no_argument, NULL, FLAG_VERSION },
 	{ "state", required_argument, NULL, FLAG_SETTING },
@@ -279,6 +314,7 @@ static const struct option flags[] = {
 	{ "admin-socket", required_argument, NULL, FLAG_SETTING },
 	{ "overlay-v4", required_argument, NULL, FLAG_SETTING },
 	{ "overlay-v6", required_argument, NULL, FLAG_SETTING },
+	{ "metrics", required_argument, NULL, FLAG_SETTING },
 	{ "log-level", required_argument, NULL, FLAG_SETTING },
 	{ 0 },
 };
@@ -291,14 +327,18 @@ static int read_config(struct settings *s, int argc, char **argv)
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "+", flags, NULL)) != -1)
-		if (c == FLAG_CONFIG && !settings_read(s, optarg, why))
-			return fail(why);
+		if (c == FLAG_CONFIG) {
+			snprintf(s->config, sizeof(s->config), "%s", optarg);
+			if (!settings_read(s, optarg, why))
+				return fail(why);
+		}
 	optind = 0;
 	opterr = 1;
 	return 0;
 }
 
-static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
+static int read_flags(struct settings *s, int argc, char **argv, bool *stop,
+		      bool *check)
 {
 	const char *why;
 	int c, which;
@@ -312,6 +352,10 @@ static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
 		}
 		if (c == FLAG_CONFIG)
 			continue;
+		if (c == FLAG_CHECK) {
+			*check = true;
+			continue;
+		}
 		if (c != FLAG_SETTING)
 			return EXIT_USAGE;
 		why = settings_set(s, flags[which].name, optarg);
@@ -327,15 +371,17 @@ static int read_flags(struct settings *s, int argc, char **argv, bool *stop)
 int main(int argc, char **argv)
 {
 	struct settings s;
-	bool stop = false;
+	bool stop = false, check = false;
 	char why[512];
 	int status;
 
 	settings_defaults(&s);
 	status = read_config(&s, argc, argv);
 	if (!status)
-		status = read_flags(&s, argc, argv, &stop);
-	if (status || stop)
+		status = read_flags(&s, argc, argv, &stop, &check);
+	if (!status && check)
+		puts("the configuration is good");
+	if (status || stop || check)
 		return status;
 	if (optind < argc)
 		return run_command(&s, argc - optind, argv + optind);

@@ -496,3 +496,45 @@ char *registry_policy(struct registry *r, uint64_t *since_s, unsigned *kept)
 	(void)!finish(&q);
 	return text;
 }
+
+/* ---- copies ---- */
+
+bool registry_copy(const char *path, const char *to, char why[static 256])
+{
+	struct registry *r = registry_open(path, why);
+	sqlite3_stmt *q = NULL;
+	mode_t mask = umask(077);
+	bool ok;
+
+	ok = r && sqlite3_prepare_v2(r->db, "VACUUM INTO ?", -1, &q, NULL) ==
+			  SQLITE_OK &&
+	     sqlite3_bind_text(q, 1, to, -1, SQLITE_STATIC) == SQLITE_OK &&
+	     sqlite3_step(q) == SQLITE_DONE;
+	umask(mask);
+	if (r && !ok)
+		snprintf(why, 256, "cannot copy the database to %.100s: %.80s",
+			 to, registry_error(r));
+	sqlite3_finalize(q);
+	registry_close(r);
+	return ok;
+}
+
+bool registry_check(const char *path, char why[static 256])
+{
+	struct registry *r = registry_open(path, why);
+	sqlite3_stmt *q = NULL;
+	bool ok;
+
+	if (!r)
+		return false;
+	ok = sqlite3_prepare_v2(r->db, "PRAGMA integrity_check(1)", -1, &q,
+				NULL) == SQLITE_OK &&
+	     sqlite3_step(q) == SQLITE_ROW &&
+	     !strcmp((const char *)sqlite3_column_text(q, 0), "ok");
+	sqlite3_finalize(q);
+	ok = ok && !run(r, "PRAGMA journal_mode=DELETE"); /* no files beside it */
+	if (!ok)
+		snprintf(why, 256, "the database in the backup is damaged");
+	registry_close(r);
+	return ok;
+}

@@ -56,6 +56,13 @@ enum registry_use { /* what became of an invite */
 /* registry_open() - makes or updates the schema; NULL: why is a sentence */
 struct registry *registry_open(const char *path, char why[static 256]);
 void registry_close(struct registry *r); /* takes NULL */
+
+/* registry_copy() - a consistent copy of the database at path, also while a server
+ * uses it; why: a sentence */
+must_check bool registry_copy(const char *path, const char *to,
+			      char why[static 256]);
+/* registry_check() - is this a whole database of a version that we know? */
+must_check bool registry_check(const char *path, char why[static 256]);
 const char *registry_error(const struct registry *r);
 
 /* A transaction: what is between begin and commit happens whole or not at all. */

@@ -23,8 +23,10 @@
 #include "base/notify.h"
 #include "base/rand.h"
 #include "base/resolve.h"
+#include "base/scrape.h"
 #include "base/url.h"
 #include "coord/admin.h"
+#include "coord/coord_figures.h"
 #include "coord/ipam.h"
 #include "coord/server.h"
 #include "relay/service.h"
@@ -37,7 +39,9 @@ enum {
 struct run {
 	const struct settings *s;
 	struct loop loop;
-	struct loop_signal terminate, interrupt;
+	struct loop_signal terminate, interrupt, hangup;
+	struct loop_timer watchdog;
+	struct scrape *scrape;
 	struct registry *registry;
 	struct server *server;
 	struct admin *admin;
@@ -311,6 +315,13 @@ static void on_removed(void *owner, const struct key_public *tunnel)
 	relay_service_remove(r->relay, tunnel);
 }
 
+static void on_joined(void *owner, const struct key_public *tunnel)
+{
+	struct run *r = owner;
+
+	relay_service_readmit(r->relay, tunnel);
+}
+
 static bool start_server(struct run *r, char why[static 512])
 {
 	struct server_params p = {
@@ -319,6 +330,7 @@ static bool start_server(struct run *r, char why[static 512])
 		.sign = &r->sign, .network = r->network,
 		.overlay = { r->overlay[0], r->overlay[1] },
 		.owner = r, .node_removed = on_removed,
+		.node_joined = on_joined,
 	};
 
 	choose_url(r, r->listen.port);
@@ -349,6 +361,67 @@ static void on_stop(struct loop_signal *s, nsec_t now)
 	loop_stop(s->loop);
 }
 
+/* on_hangup() - read the file again; what else than the log level changed waits for a
+ * restart */
+static void on_hangup(struct loop_signal *s, nsec_t now)
+{
+	struct run *r = container_of(s, struct run, hangup);
+	struct settings fresh = *r->s;
+	char why[512];
+
+	(void)now;
+	if (fresh.config[0] && !settings_read(&fresh, fresh.config, why)) {
+		log_error("the configuration was not reloaded: %s", why);
+		return;
+	}
+	log_init("adit-coord", fresh.log_level);
+	log_info("configuration reloaded: the log level is in effect, the rest "
+		 "is after a restart");
+}
+
+static void on_watchdog(struct loop_timer *t, nsec_t now)
+{
+	struct run *r = container_of(t, struct run, watchdog);
+	struct relay_service_stats st;
+
+	relay_service_stats(r->relay, &st); /* waits for ever on a stuck relay */
+	notify_state("WATCHDOG=1");
+	loop_timer_at(t, now + notify_watchdog());
+}
+
+static void fill_metrics(void *owner, struct metrics *m)
+{
+	struct run *r = owner;
+	struct relay_service_stats relay;
+	struct server_stats st;
+
+	server_stats(r->server, &st);
+	relay_service_stats(r->relay, &relay);
+	coord_figures_fill(m, &st, &relay);
+}
+
+static bool start_metrics(struct run *r, char why[static 512])
+{
+	struct scrape_params p = { .loop = &r->loop, .at = r->s->metrics,
+				   .owner = r, .fill = fill_metrics };
+
+	if (!r->s->metrics[0])
+		return true;
+	r->scrape = scrape_new(&p, why);
+	return r->scrape != NULL;
+}
+
+static bool start_watchdog(struct run *r, char why[static 512])
+{
+	snprintf(why, 512, "out of memory");
+	if (!notify_watchdog())
+		return true;
+	if (loop_timer_init(&r->loop, &r->watchdog, on_watchdog))
+		return false;
+	loop_timer_at(&r->watchdog, time_now());
+	return true;
+}
+
 static bool start_admin(struct run *r, char why[static 512])
 {
 	struct admin_params p = { .loop = &r->loop, .path = r->s->socket,
@@ -364,16 +437,20 @@ static bool start_loop(struct run *r, char why[static 512])
 	snprintf(why, 512, "no memory, or no random numbers");
 	return key_setup() == 0 && loop_init(&r->loop) == 0 &&
 	       loop_signal_add(&r->loop, &r->terminate, SIGTERM, on_stop) == 0 &&
-	       loop_signal_add(&r->loop, &r->interrupt, SIGINT, on_stop) == 0;
+	       loop_signal_add(&r->loop, &r->interrupt, SIGINT, on_stop) == 0 &&
+	       loop_signal_add(&r->loop, &r->hangup, SIGHUP, on_hangup) == 0;
 }
 
 static void stop(struct run *r)
 {
+	scrape_free(r->scrape);
 	admin_free(r->admin);
 	server_free(r->server);
 	relay_service_stop(r->relay);
 	registry_close(r->registry);
 	if (r->loop.base) {
+		loop_timer_done(&r->watchdog);
+		loop_signal_del(&r->hangup);
 		loop_signal_del(&r->terminate);
 		loop_signal_del(&r->interrupt);
 	}
@@ -388,7 +465,8 @@ bool run_server(const struct settings *s, char why[static 512])
 	struct run r = { .s = s };
 	bool ok = start_loop(&r, why) && open_state(&r, why) &&
 		  start_server_anywhere(&r, why) && start_relay(&r, why) &&
-		  start_admin(&r, why);
+		  start_admin(&r, why) && start_metrics(&r, why) &&
+		  start_watchdog(&r, why);
 
 	if (ok) {
 		log_info("listening on port %u, relay and STUN on UDP %u and %u; "

@@ -282,6 +282,8 @@ static void on_login(struct session *x, json_t *o, bool join)
 	}
 	if (!why) {
 		s->stats.joins += s->members.count - before;
+		if (join && s->p.node_joined)
+			s->p.node_joined(s->p.owner, &n->row.tunnel);
 		welcome(x, n, o);
 		return;
 	}

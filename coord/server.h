@@ -41,6 +41,8 @@ struct server_params {
 	void *owner;
 	/* node_removed() - its tokens are void: tell the relay; may be NULL */
 	void (*node_removed)(void *owner, const struct key_public *tunnel);
+	/* node_joined() - its tokens count, whatever was before; may be NULL */
+	void (*node_joined)(void *owner, const struct key_public *tunnel);
 };
 
 /* server_new() - listens at once; NULL: why is a sentence */

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/dropin.h"
 #include "base/file.h"
+#include "base/scrape.h"
 #include "base/url.h"
 
 enum {
@@ -19,7 +21,7 @@ void settings_defaults(struct settings *s)
 {
 	*s = (struct settings){
 		.state = "/var/lib/adit-coord",
-		.socket = "/run/adit/coord.sock",
+		.socket = "/run/adit-coord/admin.sock",
 		.udp_port = 3478,
 		.log_level = LOG_LEVEL_INFO,
 		.listen.port = 443,
@@ -87,6 +89,14 @@ static const char *set_overlay(struct settings *s, unsigned i, const char *value
 	return NULL;
 }
 
+static const char *set_metrics(struct settings *s, const char *value)
+{
+	if (strlen(value) >= sizeof(s->metrics) || !scrape_valid(value))
+		return "must be ADDRESS:PORT or the path of a unix socket";
+	strcpy(s->metrics, value);
+	return NULL;
+}
+
 const char *settings_set(struct settings *s, const char *name, const char *value)
 {
 	if (!strcmp(name, "state"))
@@ -105,6 +115,8 @@ const char *settings_set(struct settings *s, const char *name, const char *value
 		return set_overlay(s, 0, value);
 	if (!strcmp(name, "overlay-v6"))
 		return set_overlay(s, 1, value);
+	if (!strcmp(name, "metrics"))
+		return set_metrics(s, value);
 	if (!strcmp(name, "log-level"))
 		return log_level_parse(value, &s->log_level) ?
 			       NULL : "must be error, warn, info or debug";
@@ -134,7 +146,7 @@ static const char *take_line(struct settings *s, char *line, char **name)
 	return settings_set(s, *name, trim(equals + 1));
 }
 
-bool settings_read(struct settings *s, const char *path, char why[static 512])
+static bool read_one(struct settings *s, const char *path, char why[static 512])
 {
 	char *text, *line, *rest, *name;
 	const char *wrong = NULL;
@@ -154,4 +166,29 @@ bool settings_read(struct settings *s, const char *path, char why[static 512])
 		snprintf(why, 512, "%.200s:%u: %.60s %s", path, number, name, wrong);
 	free(text);
 	return !wrong;
+}
+
+struct reading {
+	struct settings *s;
+	char *why;
+};
+
+static int read_dropin(void *owner, const char *path)
+{
+	struct reading *r = owner;
+
+	return read_one(r->s, path, r->why) ? 0 : 1;
+}
+
+bool settings_read(struct settings *s, const char *path, char why[static 512])
+{
+	struct reading r = { s, why };
+	int err;
+
+	if (!read_one(s, path, why))
+		return false;
+	err = dropin_each(path, &r, read_dropin);
+	if (err < 0)
+		snprintf(why, 512, "%.300s.d: %s", path, strerror(-err));
+	return !err;
 }

@@ -25,6 +25,7 @@ struct settings {
 	bool overlay_given[2];
 	struct prefix overlay[2]; /* IPv4, IPv6; only at the first start */
 	enum log_level log_level;
+	char metrics[108]; /* "": off */
 };
 
 void settings_defaults(struct settings *s);
@@ -33,7 +34,7 @@ void settings_defaults(struct settings *s);
 must_check const char *settings_set(struct settings *s, const char *name,
 				    const char *value);
 
-/* settings_read() - lines "name = value", "#" begins a comment; false: why says file,
- * line and reason */
+/* settings_read() - a file and its drop-ins (base/dropin.h): lines "name = value", "#"
+ * begins a comment; false: why says file, line and reason */
 must_check bool settings_read(struct settings *s, const char *path,
 			      char why[static 512]);

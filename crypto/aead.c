@@ -228,6 +228,19 @@ static int choose(struct trial *t, const struct aead_impl *const *all,
 	return 0;
 }
 
+/* release_others() - what the candidates keep that no suite uses */
+static void release_others(const struct aead_impl *const *all, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		bool used = false;
+
+		for (int s = 0; s < AEAD_SUITES; s++)
+			used |= in_use[s] == all[i];
+		if (!used && all[i]->release)
+			all[i]->release(all[i]);
+	}
+}
+
 int aead_setup(const char *force)
 {
 	const struct aead_impl *all[CANDIDATES_MAX], *forced = NULL;
@@ -250,6 +263,7 @@ int aead_setup(const char *force)
 		return err;
 	for (int s = 0; s < AEAD_SUITES; s++)
 		in_use[s] = best[s].impl;
+	release_others(all, n);
 	fast_aes = best[AEAD_AES_256_GCM].cost <=
 		   best[AEAD_CHACHA20_POLY1305].cost / 2;
 	return 0;

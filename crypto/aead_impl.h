@@ -24,6 +24,8 @@ struct aead_impl {
 
 	/* setup() - before all else; may be called again; false: not here */
 	bool (*setup)(const struct aead_impl *impl);
+	/* release() - it was not chosen; may be NULL */
+	void (*release)(const struct aead_impl *impl);
 	bool (*has)(const struct aead_impl *impl, enum aead_suite suite);
 	/* per thread; thread_new may be NULL if a thread needs nothing */
 	void *(*thread_new)(const struct aead_impl *impl);

@@ -64,6 +64,13 @@ static bool setup(const struct aead_impl *impl)
 	return key_managers[impl->variant];
 }
 
+static void release(const struct aead_impl *impl)
+{
+	if (key_managers[impl->variant])
+		free_mb_mgr(key_managers[impl->variant]);
+	key_managers[impl->variant] = NULL;
+}
+
 static bool has(const struct aead_impl *impl, enum aead_suite suite)
 {
 	return true;
@@ -227,6 +234,7 @@ static void open(void *thread, const struct aead_key *k, struct aead_job *jobs,
 		 .forced = "ipsec-mb-" text, \
 		 .variant = (id),            \
 		 .setup = setup,             \
+		 .release = release,         \
 		 .has = has,                 \
 		 .thread_new = thread_new,   \
 		 .thread_free = thread_free, \

@@ -14,10 +14,12 @@
  *   {"cmd":"ping","peer":"NAME|ADDRESS|KEY","count":n,"until_direct":bool}
  *        -> {"event":{"seq":1,"rtt_ms":1.2,"path":{...}}} per reply (rtt_ms null: lost),
  *           then {"ok":true,"result":{"peer","replies":[..],"sent":n,"lost":n}}
+ *   {"cmd":"set","key":"hostname","value":"a"}         -> {"ok":true,"result":{}}
  *   {"cmd":"why","peer":..} {"cmd":"netcheck"} {"cmd":"version"}
  *   anything refused                        -> {"ok":false,"error":"one sentence"}
  *                                              with "code":"needs-join" when the node
- *                                              is not a member of a network yet
+ *                                              is not a member of a network yet,
+ *                                              "not-permitted" when the asker may not
  *
  * result is what --json prints (adit(1)), with "version":1. A path object may carry
  * "reason", one clause on why it is this path and not a better one. The server ends a

@@ -66,7 +66,7 @@ int ctllisten_open(const char *path, char why[static 512])
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (err || fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-	    chmod(path, 0666) < 0 || listen(fd, 16) < 0) {
+	    chmod(path, 0660) < 0 || listen(fd, 16) < 0) {
 		err = err ? err : -errno;
 		snprintf(why, 512, "cannot listen at %.108s: %s; choose another "
 			 "place with --socket", path, strerror(-err));

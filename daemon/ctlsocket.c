@@ -21,6 +21,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
+#include "daemon/set.h"
 #include "daemon/status.h"
 
 enum {
@@ -118,11 +119,18 @@ void ctl_refuse(struct node *n, unsigned client, const char *why)
 	send_line(n, client, json_pack("{s:b,s:s}", "ok", 0, "error", why));
 }
 
+/* refuse_as() - with a code that adit turns into an exit status of its own */
+static void refuse_as(struct node *n, unsigned client, const char *code,
+		      const char *why)
+{
+	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
+				       "code", code));
+}
+
 /* refuse_unjoined() - for what only a member can do; adit then exits with 5 */
 static void refuse_unjoined(struct node *n, unsigned client, const char *why)
 {
-	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
-				       "code", "needs-join"));
+	refuse_as(n, client, "needs-join", why);
 }
 
 void ctl_event(struct node *n, unsigned client, json_t *event)
@@ -416,6 +424,20 @@ static void do_ping(struct node *n, struct client *c, const json_t *o)
 		     json_is_true(json_object_get(o, "until_direct")));
 }
 
+static void do_set(struct node *n, struct client *c, const json_t *o)
+{
+	const char *key = json_string_value(json_object_get(o, "key"));
+	const char *value = json_string_value(json_object_get(o, "value"));
+	char why[SET_WHY];
+
+	if (!key || !value)
+		ctl_refuse(n, c->number, "set needs a key and a value");
+	else if (set_key(n, key, value, why) < 0)
+		ctl_refuse(n, c->number, why);
+	else
+		ctl_answer(n, c->number, json_object());
+}
+
 static const struct {
 	const char *name;
 	bool changes;
@@ -425,7 +447,7 @@ static const struct {
 	{ "netcheck", true, do_netcheck }, { "join", true, do_join },
 	{ "up", true, do_up },		  { "down", true, do_down },
 	{ "leave", true, do_leave },	  { "why", true, do_why },
-	{ "ping", true, do_ping },
+	{ "ping", true, do_ping },	  { "set", true, do_set },
 };
 
 static void take_request(struct node *n, struct client *c, const json_t *o)
@@ -436,8 +458,8 @@ static void take_request(struct node *n, struct client *c, const json_t *o)
 		if (strcmp(cmd, commands[i].name))
 			continue;
 		if (commands[i].changes && !c->may_change)
-			ctl_refuse(n, c->number, "only root may do this; others "
-				   "may read status and version");
+			refuse_as(n, c->number, "not-permitted", "only root may "
+				  "do this; others may read status and version");
 		else
 			commands[i].run(n, c, o);
 		return;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "daemon/acl.h"
+#include "tun/ecn.h"
 #include "tun/ip.h"
 
 #define HEARD_GAP MSEC(50) /* between notes about one peer's other endpoints */
@@ -29,6 +30,9 @@ struct pending {
 	unsigned port;
 	bool relayed;
 	bool elsewhere; /* not from the best path's endpoint */
+	const uint8_t *owned; /* a source that was looked up and is the peer's */
+	bool owned_v6;
+	uint64_t octets, packets; /* delivered, not accounted yet */
 };
 
 static void flush_merge(struct worker *w)
@@ -45,16 +49,24 @@ static void flush_merge(struct worker *w)
 	}
 }
 
-/* owns_source() - cryptokey routing: the source must be this peer's */
-static bool owns_source(struct worker *w, const struct fwd_peer *p,
+/* owns_source() - cryptokey routing: the source must be this peer's. Packets of a train
+ * mostly have one source: it is looked up once. */
+static bool owns_source(struct worker *w, struct pending *b,
 			const struct ip_header *ip)
 {
-	struct trie *t =
-		atomic_load_explicit(&w->fwd->routes, memory_order_acquire);
-	uint32_t slot = ip->v6 ? trie_find6(t, ip->source) :
-				 trie_find4(t, ip->source);
+	struct trie *t;
+	uint32_t slot;
 
-	return slot == p->slot;
+	if (b->owned && b->owned_v6 == ip->v6 &&
+	    !memcmp(b->owned, ip->source, ip->v6 ? 16 : 4))
+		return true;
+	t = atomic_load_explicit(&w->fwd->routes, memory_order_acquire);
+	slot = ip->v6 ? trie_find6(t, ip->source) : trie_find4(t, ip->source);
+	if (slot != b->peer->slot)
+		return false;
+	b->owned = ip->source;
+	b->owned_v6 = ip->v6;
+	return true;
 }
 
 static enum drop check_access(struct worker *w, const struct fwd_peer *p,
@@ -67,7 +79,7 @@ static enum drop check_access(struct worker *w, const struct fwd_peer *p,
 			       w->now) : DROP_NONE;
 }
 
-static enum drop deliver(struct worker *w, struct fwd_peer *p,
+static enum drop deliver(struct worker *w, struct pending *b,
 			 const struct session_in *in)
 {
 	uint8_t *inner = in->data + sizeof(struct message_data);
@@ -76,19 +88,31 @@ static enum drop deliver(struct worker *w, struct fwd_peer *p,
 
 	if (!ip_parse(inner, in->inner, &ip))
 		return DROP_INNER_MALFORMED;
-	if (!owns_source(w, p, &ip))
+	if (!owns_source(w, b, &ip))
 		return DROP_INNER_SOURCE;
-	d = check_access(w, p, inner, ip.length);
+	d = check_access(w, b->peer, inner, ip.length);
 	if (d != DROP_NONE)
 		return d;
+	if (!ecn_decapsulate(inner, b->train->tos))
+		return DROP_INNER_ECN;
 	if (w->merge_count == OFFLOAD_MERGE_MAX)
 		flush_merge(w);
 	w->merge[w->merge_count++] =
 		(struct offload_packet){ .data = inner, .n = ip.length };
-	atomic_fetch_add_explicit(&p->rx_octets, ip.length,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&p->rx_packets, 1, memory_order_relaxed);
+	b->octets += ip.length;
+	b->packets++;
 	return DROP_NONE;
+}
+
+/* account() - once a run: workers share these counters */
+static void account(struct pending *b)
+{
+	if (!b->packets)
+		return;
+	atomic_fetch_add_explicit(&b->peer->rx_octets, b->octets,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&b->peer->rx_packets, b->packets,
+				  memory_order_relaxed);
 }
 
 /* note_elsewhere() - tell the control thread, at most once in HEARD_GAP */
@@ -137,6 +161,8 @@ static void open_pending(struct worker *w, struct pending *b)
 	if (!n)
 		return;
 	b->count = 0;
+	b->owned = NULL;
+	b->octets = b->packets = 0;
 	if (session_open(b->session, w->aead, b->in, n, w->now, &wake)) {
 		for (unsigned i = 0; i < n; i++)
 			data |= b->in[i].verdict == DROP_NONE && b->in[i].inner;
@@ -148,10 +174,11 @@ static void open_pending(struct worker *w, struct pending *b)
 		enum drop d = b->in[i].verdict;
 
 		if (d == DROP_NONE && b->in[i].inner)
-			d = deliver(w, b->peer, &b->in[i]);
+			d = deliver(w, b, &b->in[i]);
 		if (d != DROP_NONE)
 			drop_count(&w->drops, d);
 	}
+	account(b);
 }
 
 /* is_elsewhere() - did it come from another endpoint than the best path's? */

@@ -13,15 +13,19 @@
 
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/resident.h"
 #include "daemon/ctlsocket.h"
+#include "daemon/figures.h"
 #include "daemon/node.h"
+#include "daemon/sandbox.h"
+#include "daemon/watchdog.h"
 
 #define CONFIG_DEFAULT "/etc/adit/aditd.conf"
 
 static const char usage[] =
 	"usage: aditd [--config FILE] [--state DIR] [--socket PATH] [--tun NAME]\n"
-	"             [--port N] [--log-level error|warn|info|debug] [--check]\n"
-	"             [--version] [--help]\n"
+	"             [--port N] [--log-level error|warn|info|debug]\n"
+	"             [--metrics ADDR:PORT|PATH] [--check] [--version] [--help]\n"
 	"The daemon of a node. Join a network with: adit join INVITE\n";
 
 enum { /* options without a letter; those before SET_END are keys of the file */
@@ -33,6 +37,7 @@ enum { /* options without a letter; those before SET_END are keys of the file */
 	OPT_MTU,
 	OPT_WORKERS,
 	OPT_AEAD,
+	OPT_METRICS,
 	OPT_SET_END,
 	OPT_CONFIG,
 	OPT_CHECK,
@@ -49,6 +54,7 @@ static const struct option options[] = {
 	{ "mtu", 1, NULL, OPT_MTU },
 	{ "workers", 1, NULL, OPT_WORKERS },
 	{ "aead", 1, NULL, OPT_AEAD },
+	{ "metrics", 1, NULL, OPT_METRICS },
 	{ "config", 1, NULL, OPT_CONFIG },
 	{ "check", 0, NULL, OPT_CHECK },
 	{ "version", 0, NULL, OPT_VERSION },
@@ -59,7 +65,7 @@ static const struct option options[] = {
 /* The file's key for each flag, by option number. */
 static const char *const keys[] = { "State",	"Socket",  "Tun",
 				    "ListenPort", "LogLevel", "MTU",
-				    "Workers",	"Aead" };
+				    "Workers",	"Aead",	   "Metrics" };
 _Static_assert(ARRAY_SIZE(keys) == OPT_SET_END - OPT_STATE, "a key per flag");
 
 struct args {
@@ -137,10 +143,54 @@ static void protect_secrets(void)
 }
 
 static struct node node; /* one per process; too large for a stack */
+static struct args args;
 
 static void on_stop(struct loop_signal *s, nsec_t now)
 {
 	loop_stop(&node.loop);
+}
+
+/* rest_text() - the settings that a reload cannot change; heap */
+static char *rest_text(const struct node_conf *c, enum log_level level)
+{
+	static struct node_conf rest; /* its peers stay c's */
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	rest = *c;
+	rest.log_level = level;
+	if (!f)
+		return NULL;
+	node_conf_print(&rest, f);
+	fclose(f);
+	secret_wipe(&rest, sizeof(rest));
+	return text;
+}
+
+/* on_hangup() - read the files again; wrong ones change nothing */
+static void on_hangup(struct loop_signal *s, nsec_t now)
+{
+	static struct node_conf fresh; /* too large for a stack */
+	char *before, *after;
+
+	if (configure(&fresh, &args)) {
+		node_conf_done(&fresh);
+		log_error("the configuration was not reloaded");
+		return;
+	}
+	log_init("aditd", fresh.log_level);
+	before = rest_text(&node.conf, fresh.log_level);
+	after = rest_text(&fresh, fresh.log_level);
+	node.conf.log_level = fresh.log_level;
+	if (before && after && strcmp(before, after))
+		log_warn("configuration reloaded: the log level is in effect, "
+			 "the rest is after systemctl restart aditd");
+	else
+		log_info("configuration reloaded");
+	free(before);
+	free(after);
+	node_conf_done(&fresh);
 }
 
 static int prepare(struct node *n, char why[static 512])
@@ -166,19 +216,23 @@ static int prepare(struct node *n, char why[static 512])
 		return -ENOMEM;
 	}
 	err = device_probe(why);
-	return err ? err : ctl_open(n, why);
+	if (!err)
+		err = ctl_open(n, why);
+	return err ? err : figures_open(n, why);
 }
 
 static int run(struct node *n, char why[static 512])
 {
-	struct loop_signal term = { 0 }, interrupt = { 0 };
+	struct loop_signal term = { 0 }, interrupt = { 0 }, hangup = { 0 };
 	bool wanted = n->state.enrolled || n->state.joining ||
 		      n->conf.peer_count;
 	int err;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_signal_add(&n->loop, &term, SIGTERM, on_stop) < 0 ||
-	    loop_signal_add(&n->loop, &interrupt, SIGINT, on_stop) < 0)
+	    loop_signal_add(&n->loop, &interrupt, SIGINT, on_stop) < 0 ||
+	    loop_signal_add(&n->loop, &hangup, SIGHUP, on_hangup) < 0 ||
+	    watchdog_start(n) < 0)
 		return -ENOMEM;
 	if (wanted && !n->state.down) {
 		err = node_up(n, why);
@@ -189,10 +243,15 @@ static int run(struct node *n, char why[static 512])
 				       "down since the last adit down" :
 				       "in no network yet: adit join INVITE");
 	}
+	resident_trim();
+	if (sandbox_process() < 0)
+		log_warn("running without a seccomp filter of our own");
 	notify_state("READY=1");
 	loop_run(&n->loop);
 	notify_state("STOPPING=1");
+	watchdog_stop(n);
 	node_down(n);
+	loop_signal_del(&hangup);
 	loop_signal_del(&term);
 	loop_signal_del(&interrupt);
 	return 0;
@@ -200,6 +259,7 @@ static int run(struct node *n, char why[static 512])
 
 static void finish(struct node *n)
 {
+	figures_close(n);
 	ctl_close(n);
 	fwd_done(&n->fwd);
 	hmap_done(&n->by_key);
@@ -215,7 +275,6 @@ static void finish(struct node *n)
 
 int main(int argc, char **argv)
 {
-	struct args args = { 0 };
 	char why[512] = "";
 	int code = read_args(argc, argv, &args), err;
 
@@ -223,6 +282,8 @@ int main(int argc, char **argv)
 		return code;
 	protect_secrets();
 	code = configure(&node.conf, &args);
+	if (!code && args.check)
+		puts("the configuration is good");
 	if (code || args.check)
 		return code;
 	log_init("aditd", node.conf.log_level);

@@ -10,6 +10,7 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
+ *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
 #pragma once
@@ -147,6 +148,15 @@ struct node {
 	bool coord_connected;
 	char coord_says[512]; /* why it refused us, or warns; "": nothing */
 	int64_t clock_offset_s; /* server's clock minus ours */
+
+	struct loop_timer watchdog; /* watchdog.h */
+
+	/* figures */
+	struct scrape *scrape; /* NULL: not asked for */
+	uint64_t handshakes; /* that made a session */
+	struct {
+		uint64_t rx_octets, tx_octets, rx_packets, tx_packets;
+	} gone; /* of peers that were removed */
 
 	/* ctl */
 	struct ctl *ctl;

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/figures.h"
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
 
@@ -323,6 +324,7 @@ static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
 				seal_and_send(n, p, NULL, 0, now);
 			break;
 		case TUNNEL_SESSION_ADD:
+			n->handshakes++;
 			fwd_session_add(&n->fwd, ev.session);
 			break;
 		case TUNNEL_SESSION_USE:
@@ -538,8 +540,10 @@ void peer_free(struct node *n, struct peer *p)
 		retire_sessions(n, p);
 	tunnel_free(p->tunnel);
 	pathset_free(p->paths);
-	if (p->fwd)
+	if (p->fwd) {
+		figures_keep(n, p->fwd);
 		fwd_peer_remove(&n->fwd, p->fwd);
+	}
 	free(p->allowed);
 	free(p);
 }

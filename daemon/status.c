@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "daemon/figures.h"
 #include "daemon/peer.h"
 
 enum {
@@ -109,16 +110,13 @@ static json_t *peer_json(struct node *n, const struct peer *p)
 static json_t *drops_json(struct node *n)
 {
 	json_t *o = json_object();
+	uint64_t sum[DROP_COUNT];
 
-	for (int d = 1; d < DROP_COUNT; d++) {
-		uint64_t sum = atomic_load(&n->drops.n[d]);
-
-		for (unsigned i = 0; n->up && i < n->worker_count; i++)
-			sum += atomic_load(&n->workers[i].drops.n[d]);
-		if (sum)
+	figures_drops(n, sum);
+	for (int d = 1; d < DROP_COUNT; d++)
+		if (sum[d])
 			json_object_set_new(o, drop_name((enum drop)d),
-					    json_integer((json_int_t)sum));
-	}
+					    json_integer((json_int_t)sum[d]));
 	return o;
 }
 

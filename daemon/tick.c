@@ -5,6 +5,7 @@
  * Workers only write counters and time stamps. Ten times a second, and only while some
  * peer has had traffic in the last two minutes, this compares them with the last look.
  */
+#include "base/log.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 
@@ -54,6 +55,7 @@ static void recall(struct node *n, struct peer *p, nsec_t now)
 	    (p->recalled && nsec_since(p->recalled, now) < RECALL_GAP))
 		return;
 	p->recalled = now;
+	log_debug("peer %s: no relay yet, trying its last endpoint", p->name);
 	pathset_remember(p->paths, &p->remembered, now);
 	peer_hurry(n, p, now);
 }

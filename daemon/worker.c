@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/sandbox.h"
 
 enum { /* epoll data: ports by number, then these */
 	TAG_TUN = 100,
@@ -94,15 +95,21 @@ static void *run(void *arg)
 	struct worker *w = arg;
 	struct epoll_event ev[16];
 
+	if (sandbox_worker() < 0)
+		log_warn("worker %u runs without a seccomp filter", w->number);
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		int n;
 
 		fwd_asleep(w->fwd, w->number);
 		n = epoll_wait(w->epoll_fd, ev, ARRAY_SIZE(ev), -1);
+		atomic_fetch_add_explicit(&w->turns, 1,
+					  memory_order_relaxed);
 		fwd_awake(w->fwd, w->number);
 		w->now = time_now();
 		one_turn(w, ev, n);
 		ring_the_bell(w);
+		atomic_fetch_add_explicit(&w->turns, 1,
+					  memory_order_relaxed);
 	}
 	fwd_asleep(w->fwd, w->number);
 	return NULL;

@@ -73,6 +73,8 @@ struct worker {
 	pthread_t thread;
 	int epoll_fd, stop_fd;
 	_Atomic bool stop;
+	_Atomic uint64_t turns; /* odd: awake; see watchdog.h */
+	uint64_t turns_seen; /* by the watchdog, on the control thread */
 	struct aead_thread *aead;
 	struct offload_merger *merger;
 	struct drop_counts drops;

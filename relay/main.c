@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/dropin.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "crypto/key.h"
 #include "relay/service.h"
 #include "traversal/stun.h"
@@ -25,7 +28,7 @@ enum {
 static const char usage[] =
 	"usage: adit-relay --coord-key KEY [--config F] [--state DIR]\n"
 	"                  [--listen ADDR[:PORT]]... [--udp-port N]\n"
-	"                  [--log-level error|warn|info|debug] [--version]\n"
+	"                  [--log-level error|warn|info|debug] [--check] [--version]\n"
 	"\n"
 	"Carries tunnels between nodes that the coordination server admits, and\n"
 	"answers STUN, on UDP port N (3478) and N + 1. KEY is the coordination\n"
@@ -34,7 +37,8 @@ static const char usage[] =
 
 struct settings {
 	struct relay_service_params service;
-	char state[PATH_TEXT];
+	char state[PATH_TEXT], config[PATH_TEXT];
+	bool check;
 	bool have_coord_key, have_port;
 	enum log_level level;
 };
@@ -136,8 +140,9 @@ static int set_line(struct settings *s, const struct where *w, char *line)
 	return set(s, w, trim(line), trim(value));
 }
 
-static int read_config(struct settings *s, const char *path)
+static int read_file(void *owner, const char *path)
 {
+	struct settings *s = owner;
 	struct where w = { .file = path };
 	char *text, *next;
 	size_t n;
@@ -158,6 +163,18 @@ static int read_config(struct settings *s, const char *path)
 	return status;
 }
 
+static int read_config(struct settings *s, const char *path)
+{
+	int status = read_file(s, path);
+
+	if (!status)
+		status = dropin_each(path, s, read_file);
+	if (status >= 0)
+		return status;
+	fprintf(stderr, "adit-relay: %s.d: %s\n", path, strerror(-status));
+	return EXIT_FAILURE;
+}
+
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "state", required_argument, NULL, 's' },
@@ -165,6 +182,7 @@ static const struct option options[] = {
 	{ "udp-port", required_argument, NULL, 's' },
 	{ "coord-key", required_argument, NULL, 's' },
 	{ "log-level", required_argument, NULL, 's' },
+	{ "check", no_argument, NULL, 'k' },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -182,10 +200,14 @@ static int read_flags(struct settings *s, int argc, char **argv, bool config)
 		switch (opt) {
 		case 'c':
 			status = config ? read_config(s, optarg) : 0;
+			snprintf(s->config, sizeof(s->config), "%s", optarg);
 			break;
 		case 's':
 			status = config ? 0 :
 					  set(s, &w, options[at].name, optarg);
+			break;
+		case 'k':
+			s->check = true;
 			break;
 		case 'v':
 			printf("adit-relay %s\n", ADIT_VERSION);
@@ -277,7 +299,45 @@ static void report(struct relay_service *r)
 				 drop_text((enum drop)i));
 }
 
-/* serve() - until SIGTERM or SIGINT; SIGUSR1 logs the counters */
+/* wait_signal() - with the relay proven alive in between: its lock comes free */
+static int wait_signal(const sigset_t *set, struct relay_service *r)
+{
+	nsec_t interval = notify_watchdog();
+	struct timespec ts = { .tv_sec = (time_t)(interval / SEC(1)),
+			       .tv_nsec = (long)(interval % SEC(1)) };
+	struct relay_service_stats st;
+	int sig;
+
+	for (;;) {
+		sig = interval ? sigtimedwait(set, NULL, &ts) :
+				 sigwaitinfo(set, NULL);
+		if (sig > 0)
+			return sig;
+		if (errno == EINTR)
+			continue;
+		relay_service_stats(r, &st);
+		notify_state("WATCHDOG=1");
+	}
+}
+
+/* reload() - the log level from the files; the rest needs a restart */
+static void reload(const struct settings *s)
+{
+	static struct settings fresh;
+
+	fresh = *s;
+	fresh.service.address_count = 0;
+	if (s->config[0] && read_config(&fresh, s->config)) {
+		log_error("the configuration was not reloaded");
+		return;
+	}
+	log_init("adit-relay", fresh.level);
+	log_info("configuration reloaded: the log level is in effect, the rest "
+		 "is after a restart");
+	key_private_wipe(&fresh.service.key);
+}
+
+/* serve() - until SIGTERM or SIGINT; SIGUSR1 logs the counters, SIGHUP reloads */
 static int serve(const struct settings *s)
 {
 	struct relay_service *r;
@@ -290,6 +350,7 @@ static int serve(const struct settings *s)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	r = relay_service_start(&s->service, why);
 	if (!r) {
@@ -300,8 +361,14 @@ static int serve(const struct settings *s)
 	printf("public key %s udp-port %u\n", key_public_text(&key, text),
 	       s->service.port);
 	fflush(stdout);
-	while (!sigwait(&set, &sig) && sig == SIGUSR1)
-		report(r);
+	notify_state("READY=1");
+	while ((sig = wait_signal(&set, r)) == SIGUSR1 || sig == SIGHUP) {
+		if (sig == SIGUSR1)
+			report(r);
+		else
+			reload(s);
+	}
+	notify_state("STOPPING=1");
 	report(r);
 	relay_service_stop(r);
 	return EXIT_SUCCESS;
@@ -328,6 +395,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "adit-relay: --coord-key is missing: whose nodes "
 			"are to be carried?\n");
 		return EXIT_USAGE;
+	}
+	if (s.check) {
+		puts("the configuration is good");
+		return EXIT_SUCCESS;
 	}
 	log_init("adit-relay", s.level);
 	status = find_key(&s);

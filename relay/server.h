@@ -104,6 +104,9 @@ nsec_t relay_server_next_expiry(const struct relay_server *s);
 void relay_server_remove(struct relay_server *s, const struct key_public *node,
 			 nsec_t now);
 
+/* relay_server_readmit() - a node that was removed is a member again */
+void relay_server_readmit(struct relay_server *s, const struct key_public *node);
+
 struct relay_server_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets;
 };

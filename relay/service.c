@@ -508,6 +508,13 @@ void relay_service_remove(struct relay_service *s, const struct key_public *node
 	pthread_mutex_unlock(&s->lock);
 }
 
+void relay_service_readmit(struct relay_service *s, const struct key_public *node)
+{
+	pthread_mutex_lock(&s->lock);
+	relay_server_readmit(s->server, node);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void relay_service_stats(struct relay_service *s, struct relay_service_stats *out)
 {
 	struct relay_server_stats e;

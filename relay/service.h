@@ -38,6 +38,9 @@ void relay_service_stop(struct relay_service *s); /* takes NULL; joins the threa
 /* relay_service_remove() - a node was removed: its tokens are void from now on */
 void relay_service_remove(struct relay_service *s, const struct key_public *node);
 
+/* relay_service_readmit() - it is a member again, with the same key */
+void relay_service_readmit(struct relay_service *s, const struct key_public *node);
+
 struct relay_service_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets, stun_answers;
 	uint64_t drops[DROP_COUNT];

@@ -91,7 +91,8 @@ void natcheck_set_servers(struct natcheck *nc, const struct endpoint *s,
 {
 	if (n > NATCHECK_SERVERS_MAX)
 		n = NATCHECK_SERVERS_MAX;
-	memcpy(nc->servers, s, n * sizeof(*s));
+	if (n)
+		memcpy(nc->servers, s, n * sizeof(*s));
 	nc->server_count = n;
 }
 
@@ -100,7 +101,8 @@ void natcheck_set_local(struct natcheck *nc, const struct ipaddr *hosts,
 {
 	if (n > HOSTS_MAX)
 		n = HOSTS_MAX;
-	memcpy(nc->hosts, hosts, n * sizeof(*hosts));
+	if (n)
+		memcpy(nc->hosts, hosts, n * sizeof(*hosts));
 	nc->host_count = n;
 	nc->port4 = port4;
 	nc->port6 = port6;

@@ -9,31 +9,30 @@
 
 #include <string.h>
 
+#include "tun/checksum_bulk.h"
+
 uint64_t checksum_add(uint64_t sum, const void *p, size_t n)
 {
 	const uint8_t *b = p;
-	uint64_t even = 0, odd = 0;
+	size_t bulk = n & ~(size_t)63;
 
-	for (; n >= 32; n -= 32, b += 32) {
-		uint32_t w[8];
-
-		memcpy(w, b, 32);
-		even += (uint64_t)w[0] + w[2] + w[4] + w[6];
-		odd += (uint64_t)w[1] + w[3] + w[5] + w[7];
-	}
+	if (bulk)
+		sum += checksum_bulk(b, bulk);
+	b += bulk;
+	n -= bulk;
 	for (; n >= 4; n -= 4, b += 4) {
 		uint32_t w;
 
 		memcpy(&w, b, 4);
-		even += w;
+		sum += w;
 	}
 	if (n) {
 		uint32_t w = 0;
 
 		memcpy(&w, b, n);
-		even += w;
+		sum += w;
 	}
-	return sum + even + odd;
+	return sum;
 }
 
 uint16_t checksum_fold(uint64_t sum)

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* checksum_add() - one's complement sum of n octets added to sum, not folded; the octets
- * begin at an even place of what is summed. Cost: 8 octets a step */
+ * begin at an even place of what is summed. Cost: 64 octets a step */
 uint64_t checksum_add(uint64_t sum, const void *p, size_t n);
 
 /* checksum_fold() - to 16 bits, in memory order, not complemented */

@@ -45,7 +45,7 @@ static int refuse_socket(const char *path, int err)
 			    "aditd is not running (no answer at %s); start it "
 			    "with: systemctl start aditd", path);
 	if (err == EACCES || err == EPERM)
-		return fail(EXIT_REFUSED,
+		return fail(EXIT_NOT_PERMITTED,
 			    "not allowed to ask aditd at %s; run as root, or "
 			    "as a member of group adit", path);
 	return fail(EXIT_REFUSED, "cannot ask aditd at %s: %s", path,
@@ -185,10 +185,14 @@ static int refused(const json_t *answer)
 {
 	const char *error = json_string_value(json_object_get(answer, "error"));
 	const char *code = json_string_value(json_object_get(answer, "code"));
-	bool needs_join = code && !strcmp(code, "needs-join");
+	int status = EXIT_REFUSED;
 	char text[512];
 
-	return fail(needs_join ? EXIT_NEEDS_JOIN : EXIT_REFUSED, "%s",
+	if (code && !strcmp(code, "needs-join"))
+		status = EXIT_NEEDS_JOIN;
+	if (code && !strcmp(code, "not-permitted"))
+		status = EXIT_NOT_PERMITTED;
+	return fail(status, "%s",
 		    show_text(error ? error : "aditd refused and did not "
 					      "say why", text, sizeof(text)));
 }

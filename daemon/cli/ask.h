@@ -31,7 +31,8 @@ struct ask_events {
  * @events:    May be NULL
  * @result:    The "result" object, the caller's to json_decref(); NULL if an event
  *             stopped the asking. Unchanged on failure
- * Return: EXIT_DONE, EXIT_REFUSED, EXIT_NO_DAEMON or EXIT_NEEDS_JOIN
+ * Return: EXIT_DONE, EXIT_REFUSED, EXIT_NO_DAEMON, EXIT_NOT_PERMITTED or
+ * EXIT_NEEDS_JOIN
  */
 must_check int ask(const struct cli_args *a, json_t *request,
 		   unsigned timeout_s, const struct ask_events *events,

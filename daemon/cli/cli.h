@@ -12,15 +12,19 @@ enum { /* exit status, adit(1) */
 	EXIT_REFUSED = 1, /* or failed; one line on stderr says why */
 	EXIT_USAGE = 2,
 	EXIT_NO_DAEMON = 3,
+	EXIT_NOT_PERMITTED = 4,
 	EXIT_NEEDS_JOIN = 5,
 };
 
+#define CLI_SOCKET "/run/adit/adit.sock" /* where aditd listens by default */
+
 struct cli_args {
 	const char *socket;
-	const char *operand; /* INVITE, PEER, or NULL */
+	const char *operand; /* INVITE, PEER, KEY, or NULL */
+	const char *second; /* VALUE, or NULL */
 	const char *hostname; /* NULL: not given */
 	unsigned count; /* 0: not given */
-	bool wait, until_direct, json, help;
+	bool wait, until_direct, json, redact_addresses, help;
 };
 
 enum cli_option { /* bits: which options a command takes */
@@ -29,6 +33,7 @@ enum cli_option { /* bits: which options a command takes */
 	OPTION_COUNT = 4,
 	OPTION_UNTIL_DIRECT = 8,
 	OPTION_JSON = 16,
+	OPTION_REDACT_ADDRESSES = 32,
 };
 
 struct cli_command {
@@ -39,6 +44,7 @@ struct cli_command {
 	unsigned options; /* set of enum cli_option */
 	int (*run)(const struct cli_args *a); /* returns the exit status; NULL: main.c */
 	const char *help;
+	const char *second; /* name of a second operand, or NULL: takes none */
 };
 
 int cmd_join(const struct cli_args *a);
@@ -46,6 +52,11 @@ int cmd_up(const struct cli_args *a);
 int cmd_down(const struct cli_args *a);
 int cmd_leave(const struct cli_args *a);
 int cmd_status(const struct cli_args *a);
+int cmd_bugreport(const struct cli_args *a);
+int cmd_dump(const struct cli_args *a);
+int cmd_logs(const struct cli_args *a);
+int cmd_check_config(const struct cli_args *a);
+int cmd_set(const struct cli_args *a);
 int cmd_ping(const struct cli_args *a);
 int cmd_why(const struct cli_args *a);
 int cmd_netcheck(const struct cli_args *a);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/cli/ask.h"
+#include "daemon/cli/starter.h"
 
 enum {
 	INVITE_LINE = 4096, /* octets at most; longer ones are refused by aditd */
@@ -59,6 +60,7 @@ int cmd_join(const struct cli_args *a)
 		      "invite\n", stderr);
 		return EXIT_REFUSED;
 	}
+	starter_run(a);
 	status = ask(a,
 		     json_pack("{s:s,s:s,s:s?,s:b}", "cmd", "join", "invite",
 			       invite, "hostname", a->hostname, "wait",

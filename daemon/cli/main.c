@@ -29,6 +29,16 @@ static const struct cli_command commands[] = {
 	  "why the path to a peer is what it is, and what would help" },
 	{ "netcheck", NULL, false, false, OPTION_JSON, cmd_netcheck,
 	  "what the NATs and firewalls around this machine do" },
+	{ "set", "KEY", false, false, 0, cmd_set,
+	  "change one setting of this machine; KEY is hostname", "VALUE" },
+	{ "logs", NULL, false, false, OPTION_COUNT, cmd_logs,
+	  "what aditd logged; -c N: the last N lines" },
+	{ "dump", NULL, false, false, 0, cmd_dump,
+	  "the status, tab separated, for scripts" },
+	{ "bugreport", NULL, false, false, OPTION_REDACT_ADDRESSES,
+	  cmd_bugreport, "one text for a report, without keys and invites" },
+	{ "check-config", "FILE", true, false, 0, cmd_check_config,
+	  "whether aditd would take this file; without one, its usual file" },
 	{ "version", NULL, false, false, 0, cmd_version,
 	  "version of adit and of the running aditd" },
 	{ "complete", "COMMAND", true, true, 0, NULL, "words for the shell" },
@@ -51,8 +61,9 @@ static int usage(void)
 
 		if (c->hidden)
 			continue;
-		printf("  %s%s%s", c->name, c->operand ? " " : "",
-		       c->operand ? c->operand : "");
+		printf("  %s%s%s%s%s", c->name, c->operand ? " " : "",
+		       c->operand ? c->operand : "", c->second ? " " : "",
+		       c->second ? c->second : "");
 		options_usage(c);
 		printf("\n        %s\n", c->help);
 	}
@@ -79,7 +90,7 @@ static int complete(const struct cli_args *a)
 
 int main(int argc, char **argv)
 {
-	struct cli_args args = { .socket = "/run/adit/adit.sock" };
+	struct cli_args args = { .socket = CLI_SOCKET };
 	const struct cli_command *c;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -39,6 +39,8 @@ static const struct option_row rows[] = {
 	{ "--count", "-c", "N", KIND_NUMBER, OPTION_COUNT, INTO(count) },
 	{ "--until-direct", NULL, NULL, KIND_FLAG, OPTION_UNTIL_DIRECT,
 	  INTO(until_direct) },
+	{ "--redact-addresses", NULL, NULL, KIND_FLAG,
+	  OPTION_REDACT_ADDRESSES, INTO(redact_addresses) },
 	{ "--json", NULL, NULL, KIND_FLAG, OPTION_JSON, INTO(json) },
 };
 
@@ -129,9 +131,13 @@ static bool fits(const struct cli_command *c, unsigned given,
 		}
 	if (a->operand && !c->operand)
 		return complain("unexpected argument", a->operand);
-	if (!a->operand && c->operand && !c->operand_optional) {
-		fprintf(stderr, "adit: usage: adit %s %s\n", c->name,
-			c->operand);
+	if (a->second && !c->second)
+		return complain("unexpected argument", a->second);
+	if ((!a->operand && c->operand && !c->operand_optional) ||
+	    (!a->second && c->second)) {
+		fprintf(stderr, "adit: usage: adit %s %s%s%s\n", c->name,
+			c->operand, c->second ? " " : "",
+			c->second ? c->second : "");
 		return false;
 	}
 	return true;
@@ -160,6 +166,8 @@ options_parse(char **argv, const struct cli_command *(*find)(const char *name),
 				return complain("unknown command", word), NULL;
 		} else if (!out->operand) {
 			out->operand = *argv++;
+		} else if (!out->second) {
+			out->second = *argv++;
 		} else {
 			return complain("unexpected argument", word), NULL;
 		}

@@ -5,7 +5,7 @@
 # against coturn and against adit-relay, behind each of the lab's NATs
 . "$(dirname "$0")/lib.sh"
 
-BUILD=${ADIT_BUILD:-$ROOT/build}
+BUILD=${ADIT_BIN:-$ROOT/build}
 RELAY=$BUILD/relay/adit-relay
 NATPROBE=$BUILD/tests/tools/natprobe
 KEY=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=

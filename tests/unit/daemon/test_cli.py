@@ -167,6 +167,15 @@ ROWS = [
           "ipv6": {}, "nat64": None, "portmap": {"pcp": False},
           "relays": [{"name": "fra", "rtt_ms": 9, "udp": False}]})], 0,
      {"cmd": "netcheck"}, ["192.0.2.9:1", "PCP            no", "(no UDP)"], []),
+    ("set", ["set", "hostname", "web"], [ok({})], 0,
+     {"cmd": "set", "key": "hostname", "value": "web"}, [], []),
+    ("set, not permitted", ["set", "hostname", "web"],
+     [{"ok": False, "error": "only root", "code": "not-permitted"}], 4, None,
+     ["adit: only root\n"], []),
+    ("dump", ["dump"], [ok(STATUS)], 0, {"cmd": "status"},
+     ["a\tk\t100.90.0.1,fd00::1\trunning\thttps://192.0.2.1:8443\tyes\n",
+      "web\tw\t100.90.0.2\tyes\tdirect\t203.0.113.7:41641\t-\t12.1\t-\t-\t-\n",
+      "e\u00e9?[2J\ty\t-\tno\tnone\t-\t-\t-\t-\t-\t-\n"], ["\x1b"]),
     ("version", ["version"], [ok({"aditd": "9.9"})], 0, {"cmd": "version"},
      ["adit ", "aditd 9.9\n"], []),
     ("complete a peer", ["complete", "ping"], [ok(STATUS)], 0, None,
@@ -184,6 +193,7 @@ ROWS = [
 USAGE = [["frob"], ["--frob"], ["join"], ["ping"], ["ping", "a", "b"],
          ["up", "--json"], ["ping", "a", "-c"], ["ping", "a", "-c", "0"],
          ["ping", "a", "-c", "x"], ["status", "--json=1"], ["up", "now"],
+         ["set"], ["set", "hostname"], ["set", "a", "b", "c"],
          ["--socket", ""], ["--socket", "x" * 200, "up"]]
 
 count = failed = 0

@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""summary.py BUSY FILE... - docs/benchmarks.md from the lines of measure.sh
+
+Lines before which others used more than BUSY percent of the machine are left out.
+"""
+import collections
+import os
+import statistics
+import subprocess
+import sys
+
+BASE = "wg:wireguard-go-backports"
+UNDERLAYS = {"whole": "UDP trains carried whole", "gro": "a 1,500-octet wire with GRO"}
+TESTS = {
+    "tcp1": ("one TCP stream", "Gbit/s"),
+    "tcp4": ("four TCP streams", "Gbit/s"),
+    "rev": ("one TCP stream, the other way", "Gbit/s"),
+    "udp1g": ("UDP of 1,400 octets at 1 Gbit/s", "Gbit/s"),
+    "udp": ("UDP of 1,400 octets, as fast as it goes", "Gbit/s"),
+    "udp64": ("UDP of 64 octets of payload, as fast as it goes", "million packets/s"),
+    "ping": ("2,000 pings on an idle tunnel", "ms"),
+    "load": ("ping beside one TCP stream", "ms"),
+}
+FIELDS = "rate loss rtt daemon relay system gb busy".split()
+
+
+def number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def read(files, limit):
+    rows = collections.defaultdict(list)
+    notes = {}
+    left_out = total = 0
+    for line in (line for name in files for line in open(name)):
+        c = line.rstrip("\n").split("\t")
+        if len(c) == 6:
+            notes[(c[0], c[1], c[3], c[4])] = number(c[5])
+            continue
+        if len(c) != 13:
+            continue
+        total += 1
+        row = dict(zip(FIELDS, c[5:]))
+        if number(row["busy"]) > limit:
+            left_out += 1
+            continue
+        rows[(c[0], c[1], c[4])].append((c[3], row))
+    return rows, notes, left_out, total
+
+
+def of_tunnel(rows, tunnel):
+    return [row for name, row in rows if name == tunnel]
+
+
+def per_gb(rows, field):
+    v = [number(r[field]) / number(r["gb"]) for r in rows if (number(r["gb"]) or 0) > 0]
+    return statistics.median(v) if v else None
+
+
+def values(rows, field):
+    v = [number(r[field].split("/")[0]) for r in rows]
+    return [x for x in v if x is not None]
+
+
+def show(x, digits=2):
+    return "-" if x is None else f"{x:.{digits}f}"
+
+
+def spread(v, digits=2):
+    if not v:
+        return "-"
+    f = f"{{:.{digits}f}}"
+    return f"{f.format(statistics.median(v))} ({f.format(min(v))}-{f.format(max(v))})"
+
+
+def table(head, lines):
+    print("| " + " | ".join(head) + " |")
+    print("|" + "---|" * len(head))
+    for line in lines:
+        print("| " + " | ".join(line) + " |")
+    print()
+
+
+def rate_lines(rows, test, relayed):
+    names = list(dict.fromkeys(name for name, _ in rows))
+    base = values(of_tunnel(rows, BASE), "rate")
+    base_cpu = per_gb(of_tunnel(rows, BASE), "daemon")
+    for name in names:
+        mine = of_tunnel(rows, name)
+        rate = values(mine, "rate")
+        cpu = per_gb(mine, "daemon")
+        line = [name, str(len(mine)), spread(rate)]
+        line.append(show(statistics.median(rate) / statistics.median(base)) if rate and base else "-")
+        if test.startswith("udp"):
+            line.append(spread(values(mine, "loss")))
+        line.append(show(cpu))
+        line.append(show(cpu / base_cpu) if cpu and base_cpu else "-")
+        if relayed:
+            line.append(show(per_gb(mine, "relay")))
+        line.append(show(per_gb(mine, "system")))
+        yield line
+
+
+def rate_table(rows, test, relayed):
+    head = ["tunnel", "n", TESTS[test][1], "ratio"]
+    if test.startswith("udp"):
+        head.append("loss %")
+    head += ["daemons' CPU s/GB", "ratio"] + (["relay's CPU s/GB"] if relayed else [])
+    table(head + ["machine's CPU s/GB"], rate_lines(rows, test, relayed))
+
+
+def ping_table(rows, test):
+    lines = []
+    for name in dict.fromkeys(name for name, _ in rows):
+        mine = of_tunnel(rows, name)
+        line = [name, str(len(mine)), spread(values(mine, "rtt"), 3)]
+        if test == "load":
+            worst = [number(r["rtt"].split("/")[1]) for r in mine if "/" in r["rtt"]]
+            line += [show(max(worst)) if worst else "-", spread(values(mine, "rate"))]
+        lines.append(line)
+    head = ["tunnel", "n", "mean RTT, ms"]
+    table(head + (["worst RTT, ms", "Gbit/s meanwhile"] if test == "load" else []), lines)
+
+
+def notes_table(notes):
+    keys = dict.fromkeys(k[:3] for k in notes)
+    lines = []
+    for k in keys:
+        mib = [notes.get(k + (w,)) for w in ("rss_idle", "rss_loaded")]
+        lines.append(["/".join(k[:2]), k[2]] +
+                     [show(m / 1024 if m else None, 1) for m in mib] +
+                     [show(notes.get(k + ("idle_s",)), 3)])
+    print("## Memory and idling, of one daemon\n")
+    table(["topology", "tunnel", "MiB at first", "MiB after all tests", "idle, CPU s a minute"], lines)
+
+
+def command(*args):
+    try:
+        return subprocess.run(args, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+def machine():
+    cpu = dict(line.split(":", 1) for line in command("lscpu").splitlines() if ":" in line)
+    flags = cpu.get("Flags", "").split()
+    wanted = [f for f in ("aes", "avx2", "avx512f", "avx512ifma", "vaes", "vpclmulqdq", "gfni") if f in flags]
+    memory = next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    release = next((line.split("=")[1].strip().strip('"') for line in open("/etc/os-release")
+                    if line.startswith("PRETTY_NAME")), "")
+    print(f"* {os.cpu_count()} cores, {cpu.get('Model name', '').strip()}"
+          f" (family {cpu.get('CPU family', '?').strip()}, model {cpu.get('Model', '?').strip()}),"
+          f" hypervisor: {cpu.get('Hypervisor vendor', 'none').strip()}")
+    print(f"* {' '.join(wanted)}; L2 {cpu.get('L2 cache', '?').strip()}, L3 {cpu.get('L3 cache', '?').strip()}")
+    print(f"* {int(memory) // 1024} MiB of memory, Linux {os.uname().release}, {release}")
+    packages = "wireguard-go nebula fastd openvpn tinc n2n libsodium23 libipsec-mb1 libssl3 iperf3".split()
+    shown = command("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Status}\n", *packages)
+    have = [" ".join(p.split()[:2]) for p in shown.splitlines() if p.endswith(" installed")]
+    print(f"* {', '.join(have)}; wireguard-go-backports is the one of bookworm-backports")
+
+
+INTRO = """\
+<!-- Written by scripts/bench: change that. -->
+# Benchmarks
+
+Both hosts, both daemons and both ends of iperf3 share this one machine, in network
+namespaces, so a rate here is what the sum of them can do with its cores; CPU seconds per GB
+are what carries over to other machines. Every round does every test of every tunnel in
+turn, so that a bad minute hits all. Figures are medians (least-greatest) of n rounds;
+"ratio" is against wireguard-go of bookworm-backports in the same rounds. TCP is cubic
+everywhere, the inner MTU 1420 (n2n: 1400). GB are 10^9 octets received.
+
+`adit` is two nodes by configuration, with WireGuard's ChaCha20-Poly1305; `adit-mesh` is a
+network with a coordination server, where nodes that are both fast at it use AES-256-GCM;
+behind a colon: the implementation forced by `Aead`. `forwarder` moves packets by the same
+device, offloads and sockets without a protocol, with or without encryption: the ceiling.
+
+The machine:
+"""
+
+
+def main():
+    limit = float(sys.argv[1])
+    rows, notes, left_out, total = read(sys.argv[2:], limit)
+    print(INTRO)
+    machine()
+    print(f"\n{total} tests; {left_out} of them left out, because something else used"
+          f" more than {limit:.0f} % of the machine before they began.\n")
+    done = None
+    for (topology, underlay, test), mine in rows.items():
+        if done != (topology, underlay):
+            print(f"## {topology}, {UNDERLAYS.get(underlay, underlay)}\n")
+            done = (topology, underlay)
+        print(f"### {TESTS[test][0]}\n")
+        if test in ("ping", "load"):
+            ping_table(mine, test)
+        else:
+            rate_table(mine, test, topology == "relay")
+    if notes:
+        notes_table(notes)
+
+
+main()
