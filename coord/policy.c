@@ -184,6 +184,17 @@ static bool who(struct reading *r, struct rules_list *l, const char *w)
 	return label(r, l, RULES_SELECT_NODE, w);
 }
 
+static const char no_to[] = "'to' is missing: allow WHO to WHO on SERVICE";
+
+/* misplaced() - "to" or "on" where the other or none belongs */
+static bool misplaced(struct reading *r, const char *end, const char *w)
+{
+	if (end && !strcmp(end, "to"))
+		return refuse(r, "%s", no_to);
+	return refuse(r, "'%s' stands where a name belongs; a node of that name is "
+		      "node:%s", w, w);
+}
+
 /* whos() - words up to `end` (NULL: of the line); ended: was it there? */
 static bool whos(struct reading *r, const char *end, bool hosts, bool *ended,
 		 uint32_t *out)
@@ -195,7 +206,9 @@ static bool whos(struct reading *r, const char *end, bool hosts, bool *ended,
 	*ended = false;
 	while (ok && !*ended && (w = word(r))) {
 		*ended = end && !strcmp(w, end);
-		if (!*ended)
+		if (!*ended && (!strcmp(w, "to") || !strcmp(w, "on")))
+			ok = misplaced(r, end, w);
+		else if (!*ended)
 			ok = hosts ? net(r, &l, w) : who(r, &l, w);
 	}
 	if (ok && !l.count)
@@ -318,7 +331,7 @@ static bool from_to_on(struct reading *r, struct policy_line *l)
 	if (!whos(r, "to", false, &ended, &l->from))
 		return false;
 	if (!ended)
-		return refuse(r, "'to' is missing: allow WHO to WHO on SERVICE");
+		return refuse(r, "%s", no_to);
 	return whos(r, "on", false, &ended, &l->to) && services(r, ended, l);
 }
 
