@@ -15,7 +15,7 @@
 
 enum {
 	VERSION_BLOCK = 1 << 20, /* numbers per write to the registry */
-	SMALL_RULES = 500, /* lines that may share a message with peers */
+	SMALL_RULES = 10000, /* octets of rules that may share a message with peers */
 };
 
 static int reserve_versions(struct members *m)
@@ -295,7 +295,9 @@ static void add_rules(struct parts *p, struct members *m, const struct member *v
 	json_t *rules = access_rules(&m->access, viewer);
 
 	json_object_set_new(p->o, "rules", rules);
-	if (json_array_size(json_object_get(rules, "allow")) > SMALL_RULES)
+	if (json_string_length(json_object_get(rules, "allow")) +
+		    40 * json_array_size(json_object_get(rules, "sources")) >
+	    SMALL_RULES)
 		next_part(p);
 }
 

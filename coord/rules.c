@@ -12,6 +12,10 @@
 
 #include "coord/name.h"
 
+enum {
+	ALLOW_TEXT = 40, /* octets of a rule as text, at most */
+};
+
 bool rules_has_tag(const char *tags, const char *tag)
 {
 	size_t n = strlen(tag);
@@ -215,21 +219,36 @@ static json_t *lists_json(const struct rules_list *l, unsigned count)
 	return a;
 }
 
-json_t *rules_json(const struct rules *r)
+/* One text, not 10,000 arrays: the server writes it for each of its nodes. */
+static char *allow_text(const struct rules *r)
 {
-	json_t *allow = json_array();
+	size_t room = (size_t)r->allow_count * ALLOW_TEXT + 1, n = 0;
+	char *text = malloc(room);
 
+	if (!text)
+		return NULL;
+	text[0] = 0;
 	for (unsigned i = 0; i < r->allow_count; i++) {
 		const struct rules_allow *a = &r->allow[i];
 
-		json_array_append_new(allow,
-				      json_pack("[i,i,i,i,i]", (int)a->source,
-						(int)a->net, a->protocol,
-						a->first, a->last));
+		n += (size_t)snprintf(text + n, room - n, "%u,%d,%u,%u,%u;",
+				      a->source, a->net, a->protocol, a->first,
+				      a->last);
 	}
-	return json_pack("{s:o,s:o,s:o}", "sources",
-			 lists_json(r->sources, r->source_count), "nets",
-			 lists_json(r->nets, r->net_count), "allow", allow);
+	return text;
+}
+
+json_t *rules_json(const struct rules *r)
+{
+	char *text = allow_text(r);
+	json_t *o = NULL;
+
+	if (text)
+		o = json_pack("{s:o,s:o,s:s}", "sources",
+			      lists_json(r->sources, r->source_count), "nets",
+			      lists_json(r->nets, r->net_count), "allow", text);
+	free(text);
+	return o;
 }
 
 /* ---- reading ---- */
@@ -286,39 +305,68 @@ static struct rules_list *lists_read(const json_t *a, unsigned *left,
 	return l;
 }
 
-static bool number_at(const json_t *a, unsigned i, json_int_t max, json_int_t *out)
+/* number() - decimal, of either sign, up to the character `end`; false: it is none */
+static bool number(const char **at, char end, long least, long most, long *out)
 {
-	const json_t *o = json_array_get(a, i);
+	const char *p = *at + (**at == '-');
+	long v = 0;
 
-	*out = json_integer_value(o);
-	return json_is_integer(o) && *out <= max && *out >= (i == 1 ? -1 : 0);
+	if (*p < '0' || *p > '9')
+		return false;
+	for (; *p >= '0' && *p <= '9' && v <= UINT16_MAX; p++)
+		v = 10 * v + *p - '0';
+	v = **at == '-' ? -v : v;
+	if (*p != end || v < least || v > most)
+		return false;
+	*at = p + 1;
+	*out = v;
+	return true;
 }
 
-static bool allow_read(const struct rules *r, const json_t *o, struct rules_allow *out)
+static bool allow_read(const struct rules *r, const char *at, struct rules_allow *out)
 {
-	const json_int_t most[5] = { (json_int_t)r->source_count - 1,
-				     (json_int_t)r->net_count - 1, UINT8_MAX,
-				     UINT16_MAX, UINT16_MAX };
-	json_int_t v[5];
+	long source, net, protocol, first, last;
 
-	for (unsigned i = 0; i < 5; i++)
-		if (!number_at(o, i, most[i], &v[i]))
-			return false;
-	*out = (struct rules_allow){ .source = (uint32_t)v[0],
-				     .net = (int32_t)v[1],
-				     .protocol = (uint8_t)v[2],
-				     .first = (uint16_t)v[3],
-				     .last = (uint16_t)v[4] };
-	return out->first <= out->last;
+	if (!number(&at, ',', 0, (long)r->source_count - 1, &source) ||
+	    !number(&at, ',', RULES_OWN, (long)r->net_count - 1, &net) ||
+	    !number(&at, ',', 0, UINT8_MAX, &protocol) ||
+	    !number(&at, ',', 0, UINT16_MAX, &first) ||
+	    !number(&at, ';', first, UINT16_MAX, &last))
+		return false;
+	*out = (struct rules_allow){ .source = (uint32_t)source,
+				     .net = (int32_t)net,
+				     .protocol = (uint8_t)protocol,
+				     .first = (uint16_t)first,
+				     .last = (uint16_t)last };
+	return true;
+}
+
+static bool allows_read(struct rules *r, const char *text, unsigned *skipped)
+{
+	unsigned room = 0;
+
+	for (const char *p = text; *p && room < RULES_ALLOW_MAX; p++)
+		room += *p == ';';
+	r->allow = calloc(room + 1, sizeof(*r->allow));
+	if (!r->allow)
+		return false;
+	while (*text) {
+		if (r->allow_count < room &&
+		    allow_read(r, text, &r->allow[r->allow_count]))
+			r->allow_count++;
+		else
+			++*skipped;
+		text += strcspn(text, ";");
+		text += *text == ';';
+	}
+	return true;
 }
 
 struct rules *rules_read(const json_t *o, unsigned *skipped)
 {
-	const json_t *allow = json_object_get(o, "allow");
+	const char *allow = json_string_value(json_object_get(o, "allow"));
 	struct rules *r = calloc(1, sizeof(*r));
 	unsigned left = RULES_SELECTORS_MAX;
-	json_t *one;
-	size_t i;
 
 	if (!r)
 		return NULL;
@@ -326,17 +374,9 @@ struct rules *rules_read(const json_t *o, unsigned *skipped)
 				&r->source_count, skipped);
 	r->nets = lists_read(json_object_get(o, "nets"), &left, &r->net_count,
 			     skipped);
-	r->allow = calloc(json_array_size(allow) + 1, sizeof(*r->allow));
-	if (!r->sources || !r->nets || !r->allow) {
+	if (!r->sources || !r->nets || !allows_read(r, allow ? allow : "", skipped)) {
 		rules_free(r);
 		return NULL;
-	}
-	json_array_foreach(allow, i, one) {
-		if (r->allow_count < RULES_ALLOW_MAX &&
-		    allow_read(r, one, &r->allow[r->allow_count]))
-			r->allow_count++;
-		else
-			++*skipped;
 	}
 	return r;
 }

@@ -7,7 +7,7 @@
  * a network with 10,000 rules costs each node one record.
  *
  * Form: {"sources": [[SELECTOR..]..], "nets": [[PREFIX..]..],
- *        "allow": [[source, net, protocol, first, last]..]}
+ *        "allow": "source,net,protocol,first,last;..."}
  * SELECTOR is "any", "tag:T", "node:N" or a prefix. net is -1 for the node's own
  * addresses, else a list of nets behind it. protocol 0 is every one, 1 is ICMP and
  * ICMPv6; first and last bound the ports of TCP and UDP. What is not allowed is denied.
