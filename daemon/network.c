@@ -19,6 +19,7 @@
 #include "relay/token.h"
 
 enum {
+	EAGER_PEERS = 64, /* in a network of at most so many, paths are found ahead */
 	CLOCK_WORTH = 120, /* seconds of difference worth a word */
 };
 
@@ -76,8 +77,11 @@ static void update_peer(struct node *n, struct peer *p,
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
-	if (node->online && !p->online)
+	if (node->online && !p->online) {
 		peer_hurry(n, p, now);
+		if (n->netmap.peer_count <= EAGER_PEERS)
+			pathset_traffic(p->paths, now); /* a path before it is used */
+	}
 	p->online = node->online;
 	p->v4 = node->v4;
 	p->v6 = node->v6;
