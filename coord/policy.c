@@ -18,6 +18,7 @@
 
 enum {
 	SERVICES_MAX = 256, /* of one line */
+	RULE_TEXT = 28, /* octets of a rule in the netmap, at most */
 };
 
 /* ---- growing ---- */
@@ -489,6 +490,33 @@ static bool read_lines(struct reading *r, const char *text, size_t n)
 	return !r->in_test || refuse(r, "this test block has no 'end'");
 }
 
+/* fits_message() - a node's rules leave in one message, see PROTO_MESSAGE_MAX */
+static bool fits_message(struct reading *r)
+{
+	const struct policy *p = r->p;
+	size_t n = 0;
+	char text[80];
+
+	for (unsigned i = 0; i < p->list_count; i++)
+		for (unsigned k = 0; k < p->lists[i].count; k++)
+			n += strlen(rules_selector_text(&p->lists[i].s[k], text)) +
+			     3;
+	for (unsigned i = 0; i < p->rule_count; i++) {
+		const struct rules_list *to = &p->lists[p->rules[i].to];
+		unsigned times = 1; /* for the node, and for nets behind it */
+
+		for (unsigned k = 0; k < to->count; k++)
+			if (to->s[k].kind == RULES_SELECT_NET)
+				times = 2;
+		n += (size_t)p->rules[i].service_count * times * RULE_TEXT;
+	}
+	r->line = 0;
+	return n <= POLICY_RULES_MAX ||
+	       refuse(r, "the rules are too many for one message to a node: %zu "
+		      "octets, %u at most; use tags and ranges of ports", n,
+		      POLICY_RULES_MAX);
+}
+
 struct policy *policy_parse(const char *text, size_t n, struct policy_error *why)
 {
 	struct reading r = { .p = calloc(1, sizeof(*r.p)), .why = why };
@@ -500,7 +528,7 @@ struct policy *policy_parse(const char *text, size_t n, struct policy_error *why
 		ok = refuse(&r, "the file is larger than %u octets",
 			    POLICY_TEXT_MAX);
 	else
-		ok = read_lines(&r, text, n);
+		ok = read_lines(&r, text, n) && fits_message(&r);
 	if (ok)
 		return r.p;
 	policy_free(r.p);

@@ -34,6 +34,7 @@ enum {
 	POLICY_LINE_MAX = 8192,
 	POLICY_NAMES_MAX = 4096, /* groups and hosts */
 	POLICY_SELECTORS_MAX = 131072, /* in all lists, groups written out */
+	POLICY_RULES_MAX = 960000, /* octets of the rules of a node as JSON */
 	POLICY_ALLOW_MAX = 32768, /* services of all lines */
 };
 
