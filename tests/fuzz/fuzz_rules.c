@@ -2,9 +2,9 @@
  *
  * fuzz_rules.c - any JSON as the rules of a netmap; what is read can be written
  */
-#include <jansson.h>
 #include <stdlib.h>
 
+#include "coord/proto.h"
 #include "coord/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -248,7 +248,7 @@ static void a_copy_is_refused_and_both_are_told(void **state)
 	began = time_now();
 	node_start(&copy);
 	assert_true(net_run(&n, is_warned, &copy));
-	print_message("a copy was noticed after %.3f s\n",
+	print_message("# a copy was noticed after %.3f s\n",
 		      (double)(time_now() - began) / 1e9);
 	assert_true(time_now() - began < SEC(5));
 	assert_non_null(strstr(copy.why, "copied"));
@@ -333,7 +333,7 @@ static void a_change_is_soon_everywhere(void **state)
 	set_policy(&n, text);
 	assert_true(net_run(&n, all_see_one, d));
 	assert_true(net_run(&n, all_have_rules, d));
-	print_message("a policy reached %u nodes in %.3f s\n", MANY,
+	print_message("# a policy reached %u nodes in %.3f s\n", MANY,
 		      (double)(time_now() - began) / 1e9);
 	assert_true(time_now() - began < SEC(1) * SLOWNESS);
 	k = 0;
@@ -343,7 +343,7 @@ static void a_change_is_soon_everywhere(void **state)
 	began = time_now();
 	set_policy(&n, text);
 	assert_true(net_run(&n, all_see_all, d));
-	print_message("10,000 rules reached %u nodes in %.3f s\n", MANY,
+	print_message("# 10,000 rules reached %u nodes in %.3f s\n", MANY,
 		      (double)(time_now() - began) / 1e9);
 	assert_int_equal(d[0].map.rules->allow_count, 10000);
 	for (unsigned i = 0; i < MANY; i++)

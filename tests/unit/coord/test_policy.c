@@ -4,11 +4,11 @@
  */
 #include "tests/unit/unit.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "base/addr.h"
 #include "coord/policy.h"
+#include "coord/proto.h"
 
 static struct policy *parse(const char *text)
 {
