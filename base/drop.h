@@ -43,6 +43,7 @@
 	X(INNER_ECN, "congestion mark on a packet whose ends know none")     \
 	X(NO_ROUTE, "no peer has that inner destination")                    \
 	X(NO_PATH, "peer has neither a path nor a relay")                    \
+	X(UNDERLAY_LOOP, "our own datagram came back by a route of a peer")  \
 	X(OFFLOAD, "offload header does not describe its packet")            \
 	X(TUN_WRITE, "the kernel refused the packet on the TUN device")      \
 	X(UDP_SEND, "the kernel refused the datagram")                       \

@@ -92,7 +92,8 @@ static bool add_peer(struct node_conf *c, char why[static VALUE_WHY])
 	return true;
 }
 
-/* check_peer() - the last peer, when its section ends */
+/* check_peer() - the last peer, when its section ends; keys are compared as fast as it
+ * goes, since there may be many and they are no secret */
 static bool check_peer(const struct node_conf *c, char why[static VALUE_WHY])
 {
 	const struct node_conf_peer *p = &c->peers[c->peer_count - 1];
@@ -103,7 +104,7 @@ static bool check_peer(const struct node_conf *c, char why[static VALUE_WHY])
 		return false;
 	}
 	for (unsigned i = 0; i + 1 < c->peer_count; i++)
-		if (key_public_eq(&c->peers[i].key, &p->key)) {
+		if (!memcmp(c->peers[i].key.b, p->key.b, sizeof(p->key.b))) {
 			snprintf(why, VALUE_WHY, "another [Peer] has the same "
 				 "PublicKey; allowed is one section per key");
 			return false;
@@ -331,12 +332,15 @@ void node_conf_defaults(struct node_conf *c)
 	strcpy(c->state, "/var/lib/adit");
 	strcpy(c->socket, "/run/adit/adit.sock");
 	strcpy(c->tun, "adit0");
+	strcpy(c->domain, "adit.internal");
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
 }
 
 void node_conf_done(struct node_conf *c)
 {
+	for (unsigned i = 0; i < c->peer_count; i++)
+		free(c->peers[i].allowed);
 	if (c->peers)
 		secret_wipe(c->peers, c->peer_count * sizeof(*c->peers));
 	free(c->peers);

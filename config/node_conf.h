@@ -22,7 +22,7 @@
 #include "crypto/key.h"
 
 enum {
-	NODE_CONF_PEERS_MAX = 1024,
+	NODE_CONF_PEERS_MAX = 16384,
 	NODE_CONF_ALLOWED_MAX = 64, /* per peer */
 	NODE_CONF_ADDRESSES_MAX = 4,
 };
@@ -31,7 +31,7 @@ struct node_conf_peer { /* [Peer], wg(8) */
 	struct key_public key; /* PublicKey */
 	struct key_psk psk; /* PresharedKey */
 	struct endpoint at; /* Endpoint (address, not name); zero: none */
-	struct prefix allowed[NODE_CONF_ALLOWED_MAX]; /* AllowedIPs */
+	struct prefix *allowed; /* AllowedIPs; heap, NODE_CONF_ALLOWED_MAX at most */
 	unsigned allowed_count;
 	uint16_t keepalive_s; /* PersistentKeepalive */
 };
@@ -40,6 +40,7 @@ struct node_conf {
 	char state[PATH_MAX]; /* State, --state: /var/lib/adit */
 	char socket[108]; /* Socket, --socket: /run/adit/adit.sock */
 	char tun[16]; /* Tun, --tun: adit0 */
+	char domain[128]; /* Domain: adit.internal; "off": no names */
 	uint16_t port; /* ListenPort, --port; 0: one kept in the state, 20000..31999 */
 	enum log_level log_level; /* LogLevel */
 	char metrics[108]; /* Metrics: ADDRESS:PORT or /PATH; "": off */

@@ -4,6 +4,7 @@
  */
 #include "config/node_conf_row.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -64,8 +65,43 @@ static void text_print(const struct node_conf_row *r, const void *at, FILE *f)
 		fprintf(f, "%s = %s\n", r->key, text);
 }
 
+/* is_domain() - labels of a-z, 0-9 and -, RFC 1123 s2.1; two at least, so that no name
+ * of one label can be taken for it */
+static bool is_domain(const char *text)
+{
+	unsigned labels = 0;
+
+	do {
+		size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+		if (n == 0 || n > 63 || text[0] == '-' || text[n - 1] == '-' ||
+		    (text[n] && text[n] != '.'))
+			return false;
+		labels++;
+		text += n;
+	} while (*text++ == '.');
+	return labels > 1;
+}
+
+static bool domain_set(const struct node_conf_row *r, void *at, const char *value,
+		       char why[static VALUE_WHY])
+{
+	size_t n = strlen(value);
+	char q[48];
+
+	if (n < r->room && (!strcmp(value, "off") || is_domain(value))) {
+		memcpy(field(r, at), value, n + 1);
+		return true;
+	}
+	snprintf(why, VALUE_WHY, "'%s' is no domain; allowed are off, or two or "
+		 "more labels of a-z, 0-9 and '-', %zu octets at most",
+		 value_quote(value, q), r->room - 1);
+	return false;
+}
+
 static const struct node_conf_kind path = { path_set, text_print, false };
 static const struct node_conf_kind name = { name_set, text_print, false };
+static const struct node_conf_kind domain = { domain_set, text_print, false };
 
 static bool place_set(const struct node_conf_row *r, void *at, const char *value,
 		      char why[static VALUE_WHY])
@@ -235,9 +271,24 @@ static bool allowed_set(const struct node_conf_row *r, void *at,
 			const char *value, char why[static VALUE_WHY])
 {
 	struct node_conf_peer *p = at;
+	struct prefix list[NODE_CONF_ALLOWED_MAX], *grown;
+	unsigned count = p->allowed_count;
 
-	return value_prefixes(value, p->allowed, NODE_CONF_ALLOWED_MAX,
-			      &p->allowed_count, why);
+	if (count)
+		memcpy(list, p->allowed, count * sizeof(*list));
+	if (!value_prefixes(value, list, NODE_CONF_ALLOWED_MAX, &count, why))
+		return false;
+	if (!count)
+		return true;
+	grown = realloc(p->allowed, count * sizeof(*list));
+	if (!grown) {
+		snprintf(why, VALUE_WHY, "out of memory");
+		return false;
+	}
+	memcpy(grown, list, count * sizeof(*list));
+	p->allowed = grown;
+	p->allowed_count = count;
+	return true;
 }
 
 static void allowed_print(const struct node_conf_row *r, const void *at, FILE *f)
@@ -318,6 +369,9 @@ const struct node_conf_row node_conf_rows[] = {
 	  "/run/adit/adit.sock." },
 	{ "Node", false, "Tun", &name, MINE(tun), 0, 0,
 	  "Name of the network interface. Flag *--tun*. Default adit0." },
+	{ "Node", false, "Domain", &domain, MINE(domain), 0, 0,
+	  "Domain of the nodes' names, two labels or more of a-z, 0-9 and -; off: this "
+	  "machine's resolver is left alone. Default adit.internal." },
 	{ "Node", false, "LogLevel", &level, MINE(log_level), 0, 0,
 	  "error, warn, info or debug. Flag *--log-level*. Default info." },
 	{ "Node", false, "Metrics", &place, MINE(metrics), 0, 0,

@@ -211,6 +211,29 @@ static json_t *roll_policy_back(struct admin *a, const json_t *request,
 	return NULL;
 }
 
+static json_t *list_routes(struct admin *a, const json_t *request, const char **why)
+{
+	(void)request;
+	(void)why;
+	return json_pack("{s:i,s:o}", "version", 1, "routes",
+			 server_routes(a->p.server));
+}
+
+static json_t *change_route(struct admin *a, const json_t *request, const char **why)
+{
+	const char *node = proto_text(request, "node");
+	const char *prefix = proto_text(request, "prefix");
+	static char refusal[256];
+
+	*why = "name the node and the subnet";
+	if (!node || !prefix)
+		return NULL;
+	*why = refusal;
+	return server_route(a->p.server, node, prefix,
+			    proto_bool(request, "approve"), refusal) ?
+		       json_object() : NULL;
+}
+
 static json_t *show_status(struct admin *a, const json_t *request, const char **why)
 {
 	struct server_stats st;
@@ -242,7 +265,8 @@ static const struct command commands[] = {
 	{ "policy-set", true, set_policy },
 	{ "policy-show", true, show_policy },
 	{ "policy-rollback", true, roll_policy_back },
-	{ "status", false, show_status },
+	{ "status", false, show_status }, { "routes", true, list_routes },
+	{ "route", true, change_route },
 };
 
 static json_t *answer(struct caller *c, const json_t *request)

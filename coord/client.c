@@ -49,6 +49,8 @@ struct coord_client {
 	struct candidate_list candidates;
 	uint32_t generation;
 	uint16_t rtt_ms[NETMAP_RELAYS_MAX];
+	struct prefix routes[NETMAP_ROUTES_MAX]; /* offered */
+	unsigned route_count;
 
 	void (*left)(void *owner, bool ok);
 };
@@ -116,6 +118,17 @@ static void send_login(struct coord_client *c)
 	send_object(c, o);
 }
 
+static json_t *offered_json(const struct coord_client *c)
+{
+	char text[ADDR_TEXT];
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < c->route_count; i++)
+		json_array_append_new(
+			a, json_string(prefix_text(&c->routes[i], text)));
+	return a;
+}
+
 static void send_published(struct coord_client *c)
 {
 	json_t *o = proto_new(PROTO_PUBLISH);
@@ -124,6 +137,7 @@ static void send_published(struct coord_client *c)
 	json_object_set_new(o, "candidates",
 			    record_candidates_json(&c->candidates));
 	json_object_set_new(o, "rtt", record_rtt_json(c->rtt_ms));
+	json_object_set_new(o, "routes", offered_json(c));
 	send_object(c, o);
 }
 
@@ -443,6 +457,21 @@ void coord_client_publish(struct coord_client *c, const struct candidate_list *l
 	c->generation = generation;
 	memcpy(c->rtt_ms, relay_rtt_ms, sizeof(c->rtt_ms));
 	if (c->state == STATE_WELCOME)
+		send_published(c);
+}
+
+void coord_client_offer(struct coord_client *c, const struct prefix *routes,
+			unsigned count)
+{
+	if (count > NETMAP_ROUTES_MAX)
+		count = NETMAP_ROUTES_MAX;
+	if (count == c->route_count &&
+	    (!count || !memcmp(routes, c->routes, count * sizeof(*routes))))
+		return;
+	if (count)
+		memcpy(c->routes, routes, count * sizeof(*routes));
+	c->route_count = count;
+	if (c->state == STATE_WELCOME && c->have_published)
 		send_published(c);
 }
 

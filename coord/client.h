@@ -66,6 +66,11 @@ void coord_client_publish(struct coord_client *c, const struct candidate_list *l
 			  uint32_t generation,
 			  const uint16_t relay_rtt_ms[static NETMAP_RELAYS_MAX]);
 
+/* coord_client_offer() - the subnets behind us, all of them, at most NETMAP_ROUTES_MAX;
+ * they count once an administrator has approved them */
+void coord_client_offer(struct coord_client *c, const struct prefix *routes,
+			unsigned count);
+
 /* coord_client_signal() - pass a sealed message to a peer; false: not connected or over
  * budget (8 in 30 s per peer) */
 bool coord_client_signal(struct coord_client *c, const struct key_public *to,

@@ -39,6 +39,8 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
 	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
 	"                  rollback\n"
+	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
+	"                  approve NODE SUBNET | revoke NODE SUBNET\n"
 	"       adit-coord [--state DIR] backup FILE | restore FILE [--force]\n"
 	"       adit-coord --version | --help\n";
 
@@ -232,6 +234,60 @@ static int run_set(const struct settings *s, int argc, char **argv)
 	return status;
 }
 
+static void print_routes(const json_t *routes)
+{
+	json_t *o;
+	size_t i;
+
+	printf("%-20s %-24s %-10s %s\n", "SUBNET", "NODE", "STATE", "ROUTER");
+	json_array_foreach(routes, i, o)
+		printf("%-20s %-24s %-10s %s\n", proto_text(o, "prefix"),
+		       proto_text(o, "node"),
+		       !proto_bool(o, "approved") ? "offered" :
+		       proto_bool(o, "offered") ? "approved" : "withdrawn",
+		       proto_bool(o, "online") ? "online" : "offline");
+}
+
+static int list_routes(const struct settings *s, bool json)
+{
+	json_t *result;
+	int status = ask(s, request_of("routes"), &result);
+
+	if (status)
+		return status;
+	if (json) {
+		json_dumpf(result, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_routes(json_object_get(result, "routes"));
+	}
+	json_decref(result);
+	return 0;
+}
+
+static int run_route(const struct settings *s, int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	bool approve = !strcmp(what, "approve");
+	json_t *request, *result;
+	int status;
+
+	if (!strcmp(what, "list") &&
+	    (argc == 2 || (argc == 3 && !strcmp(argv[2], "--json"))))
+		return list_routes(s, argc == 3);
+	if (argc != 4 || (!approve && strcmp(what, "revoke") != 0))
+		return wrong_usage("route takes list [--json], approve NODE SUBNET "
+				   "or revoke NODE SUBNET", NULL, NULL);
+	request = request_of("route");
+	proto_set_bool(request, "approve", approve);
+	proto_set_text(request, "node", argv[2]);
+	proto_set_text(request, "prefix", argv[3]);
+	status = ask(s, request, &result);
+	if (!status)
+		json_decref(result);
+	return status;
+}
+
 static int run_status(const struct settings *s, int argc, char **argv)
 {
 	json_t *result;
@@ -283,9 +339,9 @@ static int run_command(const struct settings *s, int argc, char **argv)
 	} commands[] = {
 		{ "invite", run_invite }, { "nodes", run_nodes },
 		{ "remove", run_on_node }, { "expire", run_on_node },
-		{ "status", run_status }, { "approve", run_on_node },
-		{ "set", run_set }, { "policy", policy_command },
-		{ "status", run_status },
+		{ "status", run_status }, { "route", run_route },
+		{ "approve", run_on_node }, { "set", run_set },
+		{ "policy", policy_command },
 		{ "backup", run_backup },
 		{ "restore", run_restore },
 	};

@@ -110,6 +110,7 @@ void members_done(struct members *m)
 {
 	for (unsigned i = 0; i < m->count; i++) {
 		record_node_done(&m->all[i]->node);
+		free(m->all[i]->routes);
 		free(m->all[i]);
 	}
 	free(m->all);
@@ -177,6 +178,7 @@ int members_remove(struct members *m, struct member *n)
 		m->all[at]->place = at;
 	m->access.stale = true;
 	record_node_done(&n->node);
+	free(n->routes);
 	free(n);
 	return 0;
 }

@@ -25,6 +25,12 @@
 
 struct session;
 
+struct member_route { /* coord/routes.h */
+	struct prefix prefix;
+	enum registry_route state;
+	bool seen; /* in the offer being taken */
+};
+
 struct member {
 	struct registry_node row;
 	struct netmap_node node; /* what others see */
@@ -33,9 +39,12 @@ struct member {
 	uint64_t changed; /* what it is (tags, routes, approval): it gets a whole map */
 	unsigned place; /* in all */
 	struct session *session; /* NULL: offline */
+	struct member_route *routes; /* heap */
+	unsigned route_count;
 };
 
 enum {
+	MEMBERS_ROUTES_MAX = NETMAP_ROUTES_MAX, /* of one member */
 	MEMBERS_REMOVED_MAX = 10000, /* ids remembered; nodes older than that get all */
 };
 

@@ -16,6 +16,7 @@
  *              version of the map that it holds; instance: random, of the running program
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
+ *            routes [..]                                subnets it offers, all of them
  *   signal   to, m                                      m: sealed for that peer
  *   leave                                               for good
  *   probe                                               answer to probe

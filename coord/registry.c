@@ -436,6 +436,51 @@ int registry_each_removed(struct registry *r, unsigned max,
 	return finish(&q);
 }
 
+/* ---- routes ---- */
+
+int registry_route_set(struct registry *r, uint64_t node, const char *prefix,
+		       enum registry_route state)
+{
+	struct statement q = prepare(
+		r, "INSERT INTO route VALUES(?,?,?) ON CONFLICT(node,prefix) "
+		   "DO UPDATE SET approved=excluded.approved");
+
+	bind_number(&q, node);
+	bind_text(&q, prefix);
+	bind_number(&q, state);
+	return execute(&q);
+}
+
+int registry_route_remove(struct registry *r, uint64_t node, const char *prefix)
+{
+	struct statement q =
+		prepare(r, "DELETE FROM route WHERE node=? AND prefix=?");
+
+	bind_number(&q, node);
+	bind_text(&q, prefix);
+	return execute(&q);
+}
+
+int registry_each_route(struct registry *r,
+			void (*f)(void *owner, uint64_t node, const char *prefix,
+				  enum registry_route state),
+			void *owner)
+{
+	struct statement q = prepare(
+		r, "SELECT node,prefix,approved FROM route ORDER BY node,prefix");
+
+	while (step(&q)) {
+		uint64_t state = column_number(&q, 2);
+		char prefix[ADDR_TEXT];
+
+		column_text(&q, 1, prefix, sizeof(prefix));
+		if (state <= REGISTRY_ROUTE_KEPT)
+			f(owner, column_number(&q, 0), prefix,
+			  (enum registry_route)state);
+	}
+	return finish(&q);
+}
+
 bool registry_was_removed(struct registry *r, const struct key_public *machine)
 {
 	struct statement q =

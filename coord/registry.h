@@ -105,6 +105,23 @@ must_check int registry_each_removed(struct registry *r, unsigned max,
 				     void (*f)(void *owner, uint64_t id,
 					       uint64_t version),
 				     void *owner);
+/* Of a subnet behind a node; numbers are in the database. */
+enum registry_route {
+	REGISTRY_ROUTE_OFFERED = 0,
+	REGISTRY_ROUTE_SERVED = 1, /* offered and approved */
+	REGISTRY_ROUTE_KEPT = 2, /* approved, not offered now */
+};
+
+must_check int registry_route_set(struct registry *r, uint64_t node, const char *prefix,
+				  enum registry_route state);
+must_check int registry_route_remove(struct registry *r, uint64_t node,
+				     const char *prefix);
+must_check int registry_each_route(struct registry *r,
+				   void (*f)(void *owner, uint64_t node,
+					     const char *prefix,
+					     enum registry_route state),
+				   void *owner);
+
 /* registry_was_removed() - was this machine key a member once? */
 bool registry_was_removed(struct registry *r, const struct key_public *machine);
 

@@ -17,6 +17,7 @@
 #include "coord/enrol.h"
 #include "coord/proto.h"
 #include "coord/record.h"
+#include "coord/routes.h"
 #include "coord/session.h"
 #include "relay/token.h"
 
@@ -306,9 +307,13 @@ static void attest(struct candidate_list *l, const struct endpoint *seen)
 static void on_publish(struct session *x, const json_t *o)
 {
 	struct netmap_node *n = &x->member->node;
-	struct netmap_node old = *n;
+	struct netmap_node old;
 	struct endpoint seen = stream_remote(x->stream);
 
+	if (routes_offer(&x->server->members, x->member,
+			 json_object_get(o, "routes")))
+		arm_push(x->server, push_delay);
+	old = *n;
 	n->generation = (uint32_t)proto_number(o, "generation");
 	record_candidates_read(json_object_get(o, "candidates"), &n->candidates);
 	record_rtt_read(json_object_get(o, "rtt"), n->relay_rtt_ms);
@@ -531,6 +536,7 @@ static bool start(struct server *s, char why[static 256])
 
 	snprintf(why, 256, "the database does not answer, or no memory");
 	if (members_load(&s->members, s->p.registry) ||
+	    routes_load(&s->members) ||
 	    loop_timer_init(s->p.loop, &s->tick, on_tick) ||
 	    loop_timer_init(s->p.loop, &s->push, on_push))
 		return false;
@@ -628,6 +634,27 @@ const char *server_expire(struct server *s, const char *node)
 		s->p.node_removed(s->p.owner, &row.tunnel);
 	arm_push(s, 0);
 	return NULL;
+}
+
+bool server_route(struct server *s, const char *node, const char *prefix, bool approve,
+		  char why[static 256])
+{
+	struct member *n = members_by_name(&s->members, node);
+	bool ok;
+
+	snprintf(why, 256, "there is no node of that name; adit-coord nodes lists "
+		 "them");
+	if (!n)
+		return false;
+	ok = approve ? routes_approve(&s->members, n, prefix, why) :
+		       routes_revoke(&s->members, n, prefix, why);
+	arm_push(s, 0);
+	return ok;
+}
+
+json_t *server_routes(const struct server *s)
+{
+	return routes_json(&s->members);
 }
 
 static json_t *node_json(const struct member *n)

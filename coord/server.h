@@ -65,6 +65,10 @@ const char *server_policy_set(struct server *s, const char *text,
 			      char why[static 512]);
 const char *server_policy_rollback(struct server *s, json_t *out,
 				   char why[static 512]);
+json_t *server_routes(const struct server *s); /* a new reference */
+/* server_route() - approve or revoke a subnet of a node; false: why is a sentence */
+bool server_route(struct server *s, const char *node, const char *prefix, bool approve,
+		  char why[static 256]);
 
 struct server_stats {
 	uint64_t connections, refused, logins, joins, full_maps, deltas, signals,

@@ -13,7 +13,9 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/network.h"
 #include "daemon/notes.h"
+#include "daemon/routes.h"
 
 enum {
 	PATIENCE = 15, /* tries for what a killed daemon may hold yet, 20 ms apart */
@@ -123,6 +125,10 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 			 "them again", n->device.name);
 	if (what & NETCONF_NETWORK_CHANGED)
 		discovery_network_changed(n, now);
+	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes) {
+		routes_host_changed(n);
+		network_apply(n, now); /* an attached subnet goes before an offer */
+	}
 }
 
 static int start_workers(struct node *n)

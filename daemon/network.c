@@ -11,11 +11,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
+#include "daemon/nameserver.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/router.h"
+#include "daemon/routes.h"
 #include "relay/token.h"
 
 enum {
@@ -33,29 +37,17 @@ static enum aead_suite suite_for(const struct node *n,
 		       AEAD_CHACHA20_POLY1305;
 }
 
-static unsigned allowed_of(const struct netmap_node *node, struct prefix *out)
-{
-	unsigned count = 0;
-
-	if (!ipaddr_is_zero(&node->v4))
-		out[count++] = prefix_make(node->v4, 32);
-	if (!ipaddr_is_zero(&node->v6))
-		out[count++] = prefix_make(node->v6, 128);
-	for (unsigned i = 0; i < node->route_count; i++)
-		out[count++] = node->routes[i];
-	return count;
-}
-
 static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 {
 	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	unsigned own;
 	struct peer_new_params p = {
 		.name = node->name,
 		.key = node->key,
 		.id = node->id,
 		.suite = suite_for(n, node),
 		.allowed = allowed,
-		.allowed_count = allowed_of(node, allowed),
+		.allowed_count = routes_allowed(n, node, allowed, &own),
 	};
 	struct peer *peer = peer_new(n, &p);
 
@@ -64,6 +56,7 @@ static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 			 node->name);
 		return NULL;
 	}
+	peer->own_count = own;
 	peer->v4 = node->v4;
 	peer->v6 = node->v6;
 	return peer;
@@ -73,7 +66,7 @@ static void update_peer(struct node *n, struct peer *p,
 			const struct netmap_node *node, nsec_t now)
 {
 	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
-	unsigned count = allowed_of(node, allowed);
+	unsigned own, count = routes_allowed(n, node, allowed, &own);
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
@@ -93,6 +86,8 @@ static void update_peer(struct node *n, struct peer *p,
 			free(p->allowed);
 			p->allowed = copy;
 			p->allowed_count = count;
+			p->own_count = own;
+			p->carries = 0;
 		}
 	}
 	pathset_set_remote(p->paths, &node->candidates, node->generation, now);
@@ -100,23 +95,15 @@ static void update_peer(struct node *n, struct peer *p,
 }
 
 static void remember(struct node *n, struct peer *p,
-		     const struct state_peer *list, unsigned count, nsec_t now)
+		     const struct state_peer *s, nsec_t now)
 {
-	for (unsigned i = 0; i < count; i++) {
-		const struct state_peer *s = &list[i];
-
-		if (!key_public_eq(&s->key, &p->key))
-			continue;
-		tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
-		p->remembered = s->remote;
-		if (!p->paths) {
-			if (endpoint_is_zero(&p->stock_at))
-				p->stock_at = s->remote;
-		}
-		if (s->active) {
-			peer_activate(n, p, now);
-			tunnel_rehandshake(p->tunnel, true, now);
-		}
+	tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
+	p->remembered = s->remote;
+	if (!p->paths && endpoint_is_zero(&p->stock_at))
+		p->stock_at = s->remote;
+	if (s->active) {
+		peer_activate(n, p, now);
+		tunnel_rehandshake(p->tunnel, true, now);
 	}
 }
 
@@ -132,12 +119,18 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 	if (state_load_peers(&n->state, &list, &known) < 0)
 		known = 0;
 	for (unsigned i = 0; i < count; i++) {
-		struct peer *p = fresh[i];
-
-		if (p->paths)
-			discovery_tell(n, p, now);
-		remember(n, p, list, known, now);
+		fresh[i]->fresh = true;
+		if (fresh[i]->paths)
+			discovery_tell(n, fresh[i], now);
 	}
+	for (unsigned i = 0; i < known; i++) {
+		struct peer *p = peers_by_key(n, &list[i].key);
+
+		if (p && p->fresh)
+			remember(n, p, &list[i], now);
+	}
+	for (unsigned i = 0; i < count; i++)
+		fresh[i]->fresh = false;
 	free(list);
 }
 
@@ -186,6 +179,8 @@ void network_apply(struct node *n, nsec_t now)
 	peers_refresh_hints(n);
 	peers_publish_routes(n);
 	host_configure(n);
+	nameserver_update(n);
+	router_update(n);
 	greet_peers(n, fresh, count, now);
 	free(fresh);
 	for (unsigned i = 0; i < n->peer_count; i++)
@@ -196,7 +191,10 @@ void network_apply(struct node *n, nsec_t now)
 
 void network_stock_peers(struct node *n, nsec_t now)
 {
-	for (unsigned i = 0; i < n->conf.peer_count; i++) {
+	struct peer **fresh = calloc(n->conf.peer_count + 1, sizeof(*fresh));
+	unsigned count = 0;
+
+	for (unsigned i = 0; fresh && i < n->conf.peer_count; i++) {
 		const struct node_conf_peer *c = &n->conf.peers[i];
 		char name[NETMAP_NAME] = "wg-", text[KEY_SHORT_TEXT];
 		struct peer_new_params p = {
@@ -218,12 +216,16 @@ void network_stock_peers(struct node *n, nsec_t now)
 			continue;
 		}
 		peer->stock_at = c->at;
-		greet_peers(n, &peer, 1, now);
-		peer_refresh_egress(n, peer, now);
 		if (c->keepalive_s)
 			tunnel_want(peer->tunnel, now);
-		peer_run(n, peer, now);
+		fresh[count++] = peer;
 	}
+	greet_peers(n, fresh, count, now);
+	for (unsigned i = 0; i < count; i++) {
+		peer_refresh_egress(n, fresh[i], now);
+		peer_run(n, fresh[i], now);
+	}
+	free(fresh);
 	if (n->conf.peer_count) {
 		peers_publish_routes(n);
 		host_configure(n);
@@ -305,6 +307,7 @@ static void on_netmap(void *owner)
 	if (!n->netmap_saved) { /* the first: a start needs one at all */
 		n->netmap_saved = true;
 		network_save(n);
+		resident_trim(); /* joining took TLS and JSON */
 	}
 	peers_save_soon(n);
 	network_apply(n, time_now());
@@ -388,7 +391,10 @@ void network_start(struct node *n)
 	choose_hostname(n, p.hostname);
 	n->coord = coord_client_new(&p);
 	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
-	if (!n->coord)
+	if (n->coord)
+		coord_client_offer(n->coord, n->state.offers,
+				   n->state.offer_count);
+	else
 		log_error("coordination server: out of memory");
 }
 

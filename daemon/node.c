@@ -11,9 +11,11 @@
 #include "base/log.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
+#include "daemon/nameserver.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/router.h"
 
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets)
@@ -131,6 +133,8 @@ void node_down(struct node *n)
 	if (n->netmap_unsaved)
 		network_save(n);
 	network_stop(n);
+	nameserver_close(n);
+	router_close(n);
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);

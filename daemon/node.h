@@ -10,6 +10,8 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
+ *   names      what peers are called, told to this machine
+ *   router     the subnets behind this machine
  *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
@@ -53,7 +55,11 @@ struct peer {
 	struct ipaddr v4, v6; /* overlay addresses; zero: none */
 	struct prefix *allowed; /* inner prefixes, heap */
 	unsigned allowed_count;
+	bool fresh; /* not greeted yet, see network.c */
 	bool online; /* as the server says */
+	unsigned own_count; /* allowed begins with its own addresses; then subnets */
+	uint64_t carries, will_carry; /* which of these subnets: routes.h */
+	nsec_t asking_since, asked, answered, silent_since; /* as their carrier; 0: not */
 	struct tunnel *tunnel;
 	struct pathset *paths; /* NULL: stock peer */
 	struct fwd_peer *fwd;
@@ -82,9 +88,18 @@ struct relay_slot {
 	struct relay_client_status status;
 };
 
+/* Does the host reach this subnet without us? Asked of the kernel a moment ago. */
+struct route_check {
+	struct prefix net;
+	bool clash;
+	nsec_t at; /* 0: empty */
+};
+
 /* A pending `adit ping`. See pinger.h. */
 struct pinger;
 struct ctl;
+struct nameserver;
+struct router;
 
 struct node {
 	struct loop loop;
@@ -149,6 +164,12 @@ struct node {
 	char coord_says[512]; /* why it refused us, or warns; "": nothing */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
+	/* names */
+	struct nameserver *nameserver; /* NULL: off, or in no network */
+
+	/* router */
+	struct route_check route_checks[64]; /* routes.c; by a hash of the subnet */
+	struct router *router; /* NULL: no subnet of ours is in use */
 	struct loop_timer watchdog; /* watchdog.h */
 
 	/* figures */

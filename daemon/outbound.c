@@ -13,6 +13,7 @@
 #include "daemon/worker.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "tun/ip.h"
@@ -60,6 +61,23 @@ static struct fwd_peer *find_peer(struct worker *w, const struct ip_header *ip)
 		return NULL;
 	s = fwd_slot_at(w->fwd, slot);
 	return s ? atomic_load_explicit(&s->peer, memory_order_acquire) : NULL;
+}
+
+/* is_underlay() - did one of our own sockets send it? A route behind a peer may hold a
+ * candidate of that very peer: its datagrams must not go into its tunnel. */
+static bool is_underlay(struct worker *w, const uint8_t *p, const struct ip_header *ip)
+{
+	size_t head = ip->v6 ? 40 : (p[0] & 15u) * 4u;
+	uint16_t port;
+
+	if (ip->protocol != IPPROTO_UDP || ip->length < head + 8)
+		return false;
+	port = (uint16_t)(p[head] << 8 | p[head + 1]);
+	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
+		if (atomic_load_explicit(&w->ports[i].open, memory_order_acquire) &&
+		    w->ports[i].udp[0].port == port)
+			return true;
+	return false;
 }
 
 static void note_traffic(struct worker *w, struct fwd_peer *p)
@@ -153,6 +171,10 @@ static void take_read(struct worker *w, struct turn *t, size_t n)
 	p = find_peer(w, &ip);
 	if (!p) {
 		drop_count(&w->drops, DROP_NO_ROUTE);
+		return;
+	}
+	if (is_underlay(w, w->read_buffer + vnet, &ip)) {
+		drop_count(&w->drops, DROP_UNDERLAY_LOOP);
 		return;
 	}
 	note_traffic(w, p);

@@ -13,6 +13,7 @@
 #include "daemon/figures.h"
 #include "daemon/pinger.h"
 #include "daemon/relays.h"
+#include "daemon/routes.h"
 
 #define HURRY_GAP MSEC(200) /* at least, behind any initiation of ours */
 
@@ -225,6 +226,7 @@ static void use_paths(struct node *n, struct peer *p, const struct pathset_use *
 		peers_save_soon(n);
 	}
 	peer_refresh_egress(n, p, now);
+	routes_reconsider(n, p);
 }
 
 void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
@@ -513,7 +515,7 @@ struct peer *peer_new(struct node *n, const struct peer_new_params *pp)
 		return NULL;
 	}
 	memcpy(p->allowed, pp->allowed, pp->allowed_count * sizeof(*p->allowed));
-	p->allowed_count = pp->allowed_count;
+	p->own_count = p->allowed_count = pp->allowed_count;
 	return p;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/acl.h"
+#include "daemon/routes.h"
 
 struct peer *peers_by_key(const struct node *n, const struct key_public *k)
 {
@@ -61,11 +62,13 @@ void peers_publish_routes(struct node *n)
 {
 	struct trie *t = trie_new();
 
+	(void)routes_choose(n);
 	for (unsigned i = 0; t && i < n->peer_count; i++) {
 		struct peer *p = n->peers[i];
 
 		for (unsigned k = 0; k < p->allowed_count; k++)
-			if (trie_insert(t, &p->allowed[k], p->fwd->slot) < 0)
+			if (routes_carries(p, k) &&
+			    trie_insert(t, &p->allowed[k], p->fwd->slot) < 0)
 				log_error("peer %s: out of memory for its "
 					  "routes", p->name);
 	}

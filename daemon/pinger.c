@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/peer.h"
+#include "daemon/routes.h"
 #include "daemon/status.h"
 
 /* The engine gives a ping up after 3 s; one that it never took, we do. */
@@ -127,10 +128,11 @@ void pinger_collect(struct node *n, struct peer *p, nsec_t now)
 	uint32_t id;
 	nsec_t rtt;
 
-	if (!n->pingers)
+	if (!n->pingers && !p->asked)
 		return;
 	while (pathset_ping_result(p->paths, &id, &rtt, &path)) {
-		struct pinger *g = pinger_of(n, id);
+		struct pinger *g = routes_answered(n, p, id, rtt, now) ?
+					   NULL : pinger_of(n, id);
 
 		if (g)
 			take_result(g, id, rtt, &path);

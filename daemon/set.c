@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/value.h"
 #include "coord/name.h"
+#include "daemon/network.h"
+#include "daemon/routes.h"
 
 struct row {
 	const char *key;
@@ -35,8 +38,45 @@ static int apply_hostname(struct node *n, const char *value,
 	return 0;
 }
 
+static int apply_offers(struct node *n, const char *value, char why[static SET_WHY])
+{
+	struct prefix offers[NETMAP_ROUTES_MAX];
+	char wrong[VALUE_WHY], refusal[ROUTES_WHY];
+	unsigned count = 0;
+
+	if (*value && !value_prefixes(value, offers, NETMAP_ROUTES_MAX, &count,
+				      wrong)) {
+		snprintf(why, SET_WHY, "advertise-routes: %s", wrong);
+		return -EINVAL;
+	}
+	for (unsigned i = 0; i < count; i++)
+		if (routes_offer_refused(n, &offers[i], refusal)) {
+			snprintf(why, SET_WHY, "%s", refusal);
+			return -EINVAL;
+		}
+	memcpy(n->state.offers, offers, count * sizeof(*offers));
+	n->state.offer_count = count;
+	if (n->coord)
+		coord_client_offer(n->coord, offers, count);
+	return 0;
+}
+
+static int apply_accept(struct node *n, const char *value, char why[static SET_WHY])
+{
+	if (strcmp(value, "on") && strcmp(value, "off")) {
+		snprintf(why, SET_WHY, "accept-routes: '%.32s' is neither on nor "
+			 "off", value);
+		return -EINVAL;
+	}
+	n->state.accept_routes = !strcmp(value, "on");
+	network_apply(n, time_now());
+	return 0;
+}
+
 static const struct row rows[] = {
 	{ "hostname", apply_hostname },
+	{ "advertise-routes", apply_offers },
+	{ "accept-routes", apply_accept },
 };
 
 static void list_keys(const char *key, char why[static SET_WHY])

@@ -62,6 +62,29 @@ static bool copy_text(const json_t *o, const char *key, char *out, size_t room)
 	return true;
 }
 
+static void read_offers(struct state *s, const json_t *array)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(array, i, o)
+		if (json_is_string(o) && s->offer_count < NETMAP_ROUTES_MAX &&
+		    prefix_parse(json_string_value(o),
+				 &s->offers[s->offer_count]))
+			s->offer_count++;
+}
+
+static json_t *offers_json(const struct state *s)
+{
+	json_t *array = json_array();
+	char text[ADDR_TEXT];
+
+	for (unsigned i = 0; i < s->offer_count; i++)
+		json_array_append_new(
+			array, json_string(prefix_text(&s->offers[i], text)));
+	return array;
+}
+
 static bool read_node(struct state *s, const json_t *o)
 {
 	const char *machine = text_of(o, "machine");
@@ -79,6 +102,8 @@ static bool read_node(struct state *s, const json_t *o)
 	s->enrolled = json_is_true(json_object_get(o, "enrolled"));
 	s->joining = json_is_true(json_object_get(o, "joining"));
 	s->down = json_is_true(json_object_get(o, "down"));
+	s->accept_routes = json_is_true(json_object_get(o, "accept_routes"));
+	read_offers(s, json_object_get(o, "offers"));
 	copy_text(o, "hostname", s->hostname, sizeof(s->hostname));
 	if (!s->enrolled && !s->joining)
 		return true;
@@ -108,14 +133,15 @@ int state_save(const struct state *s)
 
 	if (s->joining)
 		hex_write(s->coord.secret, INVITE_SECRET_OCTETS, secret);
-	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s}",
+	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b}",
 		      "version", 1, "machine",
 		      key_private_text(&s->machine, machine), "tunnel",
 		      key_private_text(&s->tunnel, tunnel), "port", s->port,
 		      "enrolled", s->enrolled, "joining", s->joining, "down",
 		      s->down, "hostname", s->hostname, "url", s->coord.url,
 		      "server", key_public_text(&s->coord.server, server),
-		      "secret", secret);
+		      "secret", secret, "offers", offers_json(s),
+		      "accept_routes", (int)s->accept_routes);
 	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 	err = text ? file_replace(state_path(s, "node.json", path), text,
 				  strlen(text), 0600) :

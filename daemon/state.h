@@ -29,6 +29,9 @@ struct state {
 	bool down; /* `adit down` was the last word */
 	struct invite coord; /* url, key; secret while joining */
 	char hostname[NETMAP_NAME];
+	struct prefix offers[NETMAP_ROUTES_MAX]; /* subnets behind us */
+	unsigned offer_count;
+	bool accept_routes; /* use those behind others */
 };
 
 /* A peer as remembered over a restart. */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/routes.h"
 
 /* Sending without hearing for this long is worth a ping (and 4 round trips). */
 #define SILENCE MSEC(200)
@@ -86,6 +87,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	routes_watch(n, p, now);
 	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)
 		relays_traffic(n, p->use.best.relay, now);

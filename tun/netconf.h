@@ -18,7 +18,7 @@
 
 enum {
 	NETCONF_ADDRESSES_MAX = 8,
-	NETCONF_ROUTES_MAX = 4096,
+	NETCONF_ROUTES_MAX = 131072,
 };
 
 struct netconf_want {

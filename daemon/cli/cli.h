@@ -56,9 +56,9 @@ int cmd_bugreport(const struct cli_args *a);
 int cmd_dump(const struct cli_args *a);
 int cmd_logs(const struct cli_args *a);
 int cmd_check_config(const struct cli_args *a);
-int cmd_set(const struct cli_args *a);
 int cmd_ping(const struct cli_args *a);
 int cmd_why(const struct cli_args *a);
 int cmd_netcheck(const struct cli_args *a);
+int cmd_set(const struct cli_args *a);
 int cmd_version(const struct cli_args *a);
 int cmd_complete(const struct cli_args *a); /* names of peers, one a line */

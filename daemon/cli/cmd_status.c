@@ -141,6 +141,16 @@ static void print_self(const json_t *status)
 	puts("");
 }
 
+/* print_advice() - what keeps names or routes from working, as aditd says */
+static void print_advice(const json_t *status, const char *part)
+{
+	const char *advice = text_of(json_object_get(status, part), "advice");
+	char line[256];
+
+	if (advice && *advice && strcmp(advice, "-"))
+		printf("\n%s: %s\n", part, show_text(advice, line, sizeof(line)));
+}
+
 static int print_status(const json_t *status)
 {
 	const char *state = text_of(status, "state");
@@ -160,10 +170,13 @@ static int print_status(const json_t *status)
 		     "with adit-coord approve");
 		return EXIT_DONE;
 	}
-	if (print_peers(json_object_get(status, "peers")))
-		return EXIT_DONE;
-	fputs("adit: out of memory\n", stderr);
-	return EXIT_REFUSED;
+	if (!print_peers(json_object_get(status, "peers"))) {
+		fputs("adit: out of memory\n", stderr);
+		return EXIT_REFUSED;
+	}
+	print_advice(status, "names");
+	print_advice(status, "routes");
+	return EXIT_DONE;
 }
 
 int cmd_status(const struct cli_args *a)

@@ -30,7 +30,8 @@ static const struct cli_command commands[] = {
 	{ "netcheck", NULL, false, false, OPTION_JSON, cmd_netcheck,
 	  "what the NATs and firewalls around this machine do" },
 	{ "set", "KEY", false, false, 0, cmd_set,
-	  "change one setting of this machine; KEY is hostname", "VALUE" },
+	  "change one setting of this machine; KEY is hostname,\n"
+	  "        advertise-routes or accept-routes", "VALUE" },
 	{ "logs", NULL, false, false, OPTION_COUNT, cmd_logs,
 	  "what aditd logged; -c N: the last N lines" },
 	{ "dump", NULL, false, false, 0, cmd_dump,

@@ -8,7 +8,7 @@
  *
  *   forwarder IFACE LOCAL_IP:PORT REMOTE_IP:PORT [chacha|aes]
  *
- * REMOTE 0.0.0.0:0: answered is whoever sent last. Used by scripts/bench.
+ * REMOTE "-": answered is whoever sent last. Used by scripts/bench.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,7 +227,7 @@ static int start(struct forwarder *f, char **argv)
 	char why[256];
 
 	if (!endpoint_parse(argv[2], &p.local) ||
-	    !endpoint_parse(argv[3], &f->remote)) {
+	    (strcmp(argv[3], "-") && !endpoint_parse(argv[3], &f->remote))) {
 		fprintf(stderr, "forwarder: IP:PORT wanted\n");
 		return -1;
 	}

@@ -90,6 +90,33 @@ tunnel_adit() {
 	done
 	devices "bench${N}a" "bench${N}b"
 }
+# tunnel_adit_many PEERS,ROUTES - the same, and each end has that many more peers
+# configured, with so many routes each, of which nothing is ever heard
+tunnel_adit_many() {
+	local h
+	[ "$TOPOLOGY" != relay ] || return 1
+	adit_keys
+	adit_conf a 1 $PA b 2 "$UB:$PB" ''
+	adit_conf b 2 $PB a 1 "${UA:+$UA:$PA}" ''
+	for h in b a; do
+		adit_crowd "${1%,*}" "${1#*,}" >>"$WORK/$N.$h/conf"
+		daemon $h "$N.$h" "$ADITD" --config "$WORK/$N.$h/conf" --state "$WORK/$N.$h/state" \
+			--socket "$WORK/$N.$h/sock" --tun "bench$N$h"
+	done
+	wait_for 60 grep -q 'up: ' "$WORK/$N.a.log" && wait_for 60 grep -q 'up: ' "$WORK/$N.b.log"
+}
+# adit_crowd PEERS ROUTES - [Peer] sections with random keys
+adit_crowd() {
+	head -c $((30 * $1)) /dev/urandom | base64 -w 40 | awk -v routes="$2" '{
+		printf "[Peer]\nPublicKey = %sAAA=\nAllowedIPs = ", $0
+		for (i = 0; i < routes; i++) {
+			printf "%s%d.%d.%d.0/24", i ? ", " : "", 20 + int(n / 65536),
+				int(n / 256) % 256, n % 256
+			n++
+		}
+		print ""
+	}'
+}
 # tunnel_adit_mesh [AEAD] - both ends in a network: AES-256-GCM, where both are fast at it
 tunnel_adit_mesh() {
 	local h invite coord=("$ADIT_COORD" --admin-socket "$WORK/$N.admin")
@@ -124,8 +151,11 @@ adit_path() {
 # --- a forwarder without a protocol ---------------------------------------------------
 
 tunnel_forwarder() {
+	local to=-
+	[ -z "$UA" ] || to=$UA:$PA
 	[ "$TOPOLOGY" != relay ] || return 1
-	daemon b "$N.b" "$FORWARDER" "bench${N}b" "0.0.0.0:$PB" "${UA:-0.0.0.0}:$([ -n "$UA" ] && echo $PA || echo 0)" $1
+	# b does not know a behind a NAT
+	daemon b "$N.b" "$FORWARDER" "bench${N}b" "0.0.0.0:$PB" "$to" $1
 	daemon a "$N.a" "$FORWARDER" "bench${N}a" "0.0.0.0:$PA" "$UB:$PB" $1
 	addresses "bench${N}a" "bench${N}b"
 }
