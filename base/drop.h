@@ -61,6 +61,9 @@
 	X(STUN_MALFORMED, "STUN message does not parse")                     \
 	X(STUN_UNEXPECTED, "STUN answer to no request of ours")              \
 	X(STUN_UNKNOWN_ATTRIBUTE, "STUN request asks what we do not know")   \
+	/* port mapping */                                                   \
+	X(PORTMAP_MALFORMED, "PCP or NAT-PMP message does not parse")        \
+	X(PORTMAP_UNEXPECTED, "port mapping answer to no request of ours")   \
 	/* relay */                                                          \
 	X(RELAY_TYPE, "relay frame of an unknown type")                      \
 	X(RELAY_COOKIE, "relay client has not proved its address")           \

@@ -335,6 +335,7 @@ void node_conf_defaults(struct node_conf *c)
 	strcpy(c->domain, "adit.internal");
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
+	c->port_mapping = true;
 }
 
 void node_conf_done(struct node_conf *c)

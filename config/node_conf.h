@@ -48,6 +48,7 @@ struct node_conf {
 	unsigned workers; /* Workers; 0: chosen */
 	char aead[32]; /* Aead: force an implementation; "" chosen */
 	uint32_t mark; /* FwMark; 0 none */
+	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;
 	struct ipaddr address_ips[NODE_CONF_ADDRESSES_MAX]; /* [Interface] Address */

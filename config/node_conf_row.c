@@ -169,6 +169,22 @@ static void u16_print(const struct node_conf_row *r, const void *at, FILE *f)
 static const struct node_conf_kind u32 = { u32_set, u32_print, false };
 static const struct node_conf_kind u16 = { u16_set, u16_print, false };
 
+/* Switches */
+
+static bool yes_no_set(const struct node_conf_row *r, void *at, const char *value,
+		       char why[static VALUE_WHY])
+{
+	return value_bool(value, field(r, at), why);
+}
+
+static void yes_no_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	fprintf(f, "%s = %s\n", r->key,
+		*(const bool *)field_of(r, at) ? "yes" : "no");
+}
+
+static const struct node_conf_kind yes_no = { yes_no_set, yes_no_print, false };
+
 /* Log level */
 
 static bool level_set(const struct node_conf_row *r, void *at, const char *value,
@@ -379,6 +395,9 @@ const struct node_conf_row node_conf_rows[] = {
 	  "socket. off is the default." },
 	{ "Node", false, "Workers", &u32, MINE(workers), 0, 64,
 	  "Packet threads, 0 to 64. Default 0: as many as pay on this machine." },
+	{ "Node", false, "PortMapping", &yes_no, MINE(port_mapping), 0, 0,
+	  "yes or no: ask the router, by PCP, NAT-PMP or UPnP, to forward our port, so "
+	  "that peers behind hard NATs reach this machine directly. Default yes." },
 	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,
 	  "Force one implementation of packet encryption by its name. Default: the "
 	  "fastest that this CPU can run." },

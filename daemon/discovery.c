@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/mapping.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
 
@@ -116,6 +117,7 @@ void discovery_servers(struct node *n, nsec_t now)
 			set_servers_of(n, i, now);
 			start(n, i, now);
 		}
+	mapping_servers(n, now);
 	discovery_run(n, now);
 }
 
@@ -153,8 +155,10 @@ enum drop discovery_stun(struct node *n, const uint8_t *m, size_t octets,
 	unsigned port = src->socket == 1 || src->socket == AUX_PORT ?
 				0 :
 				src->socket;
-	enum drop d;
+	enum drop d = mapping_stun(n, m, octets, src, now);
 
+	if (d != DROP_STUN_UNEXPECTED)
+		return d;
 	if (!n->check[port])
 		return DROP_STUN_UNEXPECTED;
 	d = natcheck_input(n->check[port], m, octets, &src->from, now);
@@ -274,6 +278,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	uint32_t wall = (uint32_t)(time_wall() / SEC(1));
 
 	add_hosts(n, &l);
+	mapping_candidates(n, &l);
 	add_reflexives(n, &l);
 	publish(n);
 	if (same_list(&l, &n->local) &&

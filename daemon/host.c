@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/discovery.h"
 #include "daemon/network.h"
+#include "daemon/mapping.h"
 #include "daemon/notes.h"
 #include "daemon/routes.h"
 
@@ -123,9 +124,11 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 	if (what & NETCONF_REPAIRED)
 		log_warn("%s: something removed our addresses or routes; made "
 			 "them again", n->device.name);
-	if (what & NETCONF_NETWORK_CHANGED)
-		discovery_network_changed(n, now);
-	if (what & NETCONF_NETWORK_CHANGED && n->state.accept_routes) {
+	if (!(what & NETCONF_NETWORK_CHANGED))
+		return;
+	discovery_network_changed(n, now);
+	mapping_network_changed(n, now);
+	if (n->state.accept_routes) {
 		routes_host_changed(n);
 		network_apply(n, now); /* an attached subnet goes before an offer */
 	}

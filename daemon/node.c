@@ -12,6 +12,7 @@
 #include "daemon/discovery.h"
 #include "daemon/host.h"
 #include "daemon/nameserver.h"
+#include "daemon/mapping.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
@@ -109,6 +110,8 @@ int node_up(struct node *n, char why[static 512])
 	n->up = true;
 	if (!err)
 		err = discovery_start(n, now);
+	if (!err)
+		err = mapping_start(n, now);
 	if (err) {
 		node_down(n);
 		snprintf(why, 512, "cannot start: %s", strerror(-err));
@@ -132,6 +135,7 @@ void node_down(struct node *n)
 		peers_save_now(n);
 	if (n->netmap_unsaved)
 		network_save(n);
+	mapping_stop(n);
 	network_stop(n);
 	nameserver_close(n);
 	router_close(n);

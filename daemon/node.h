@@ -8,6 +8,7 @@
  *   peers      the peers, each a tunnel and a path set, and when each is due
  *   notes      what workers tell: handshakes, discovery, staged packets
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
+ *   mapping    our main ports kept open at the routers
  *   relays     our registration at each relay
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
@@ -149,6 +150,7 @@ struct node {
 	uint32_t generation;
 	uint64_t epoch; /* in use for hints */
 	unsigned next_port; /* next extra port to replace */
+	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];

@@ -29,7 +29,8 @@ static const int worker_calls[] = {
 };
 
 /* What no part of aditd nor a program that it starts has a use for, and what breaks
- * out of a process are made of. */
+ * out of a process are made of. setresuid() and its kin are for adit-portmap: started
+ * by root it becomes nobody. */
 static const int denied_calls[] = {
 	SCMP_SYS(ptrace),	     SCMP_SYS(process_vm_readv),
 	SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
@@ -56,8 +57,7 @@ static const int denied_calls[] = {
 	SCMP_SYS(name_to_handle_at), SCMP_SYS(lookup_dcookie),
 	SCMP_SYS(personality),	     SCMP_SYS(mknod),
 	SCMP_SYS(mknodat),	     SCMP_SYS(setuid),
-	SCMP_SYS(setgid),	     SCMP_SYS(setgroups),
-	SCMP_SYS(setresuid),	     SCMP_SYS(setresgid),
+	SCMP_SYS(setgid),
 };
 
 static int load(uint32_t others, uint32_t listed, const int *calls, size_t n)

@@ -9,6 +9,7 @@
 
 #include "daemon/nameserver.h"
 #include "daemon/figures.h"
+#include "daemon/mapping.h"
 #include "daemon/peer.h"
 #include "daemon/routes.h"
 
@@ -195,6 +196,25 @@ static const char *mapping_name(enum nat_behaviour b)
 	return "unknown";
 }
 
+static json_t *portmap_json(const struct node *n)
+{
+	struct portmap_report v4 = mapping_report(n, false);
+	struct portmap_report v6 = mapping_report(n, true);
+	struct endpoint none = { .port = 0 };
+	const char *text[PORTMAP_DIALECTS];
+
+	for (int i = 0; i < PORTMAP_DIALECTS; i++)
+		text[i] = portmap_state_text(v4.state[i]);
+	return json_pack(
+		"{s:b,s:b,s:b,s:o,s:o,s:{s:s,s:s,s:s}}", "pcp",
+		v4.there[PORTMAP_PCP] || v6.there[PORTMAP_PCP], "natpmp",
+		v4.there[PORTMAP_NATPMP], "upnp", v4.there[PORTMAP_UPNP],
+		"external", endpoint_json(v4.proved ? &v4.external : &none),
+		"external6", endpoint_json(v6.proved ? &v6.external : &none),
+		"state", "pcp", text[PORTMAP_PCP], "natpmp",
+		text[PORTMAP_NATPMP], "upnp", text[PORTMAP_UPNP]);
+}
+
 json_t *status_netcheck(struct node *n)
 {
 	bool changed;
@@ -209,11 +229,10 @@ json_t *status_netcheck(struct node *n)
 		"nat_levels", r->mapping == NAT_NONE ? 0 : 1);
 
 	return json_pack(
-		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:{s:b,s:b,s:b,s:n},s:o}",
+		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:o,s:o}",
 		"version", STATUS_VERSION, "udp", r->udp, "ipv4", v4, "ipv6",
 		"public", endpoint_json(&r->reflexive6), "filtering", "unknown",
-		"nat64", "portmap", "pcp", 0, "natpmp", 0, "upnp", 0,
-		"external", "relays", relays_json(n));
+		"nat64", "portmap", portmap_json(n), "relays", relays_json(n));
 }
 
 static json_t *profile_json(const struct node *n)

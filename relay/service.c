@@ -39,6 +39,7 @@ enum {
 
 struct relay_service {
 	struct udp sockets[SOCKETS]; /* address * PORTS + port */
+	struct udp strangers[ADDRESSES]; /* STUN answers that come unexpected */
 	struct ipaddr bound[ADDRESSES]; /* all zero: any */
 	bool v6[ADDRESSES];
 	unsigned address_count;
@@ -154,6 +155,7 @@ static void send_stun(struct relay_service *s, const struct stunserver_out *o,
 {
 	unsigned a = socket / PORTS, p = socket % PORTS, sent;
 	struct udp_out out = { .to = o->to, .data = o->message, .n = o->n };
+	struct udp *from;
 
 	if (o->change_ip && second >= 0)
 		a = (unsigned)second;
@@ -161,7 +163,10 @@ static void send_stun(struct relay_service *s, const struct stunserver_out *o,
 		out.from = *local;
 	if (o->change_port)
 		p = !p;
-	if (udp_send(&s->sockets[a * PORTS + p], &out, 1, &sent))
+	from = &s->sockets[a * PORTS + p];
+	if (o->stranger && s->strangers[a].fd >= 0)
+		from = &s->strangers[a];
+	if (udp_send(from, &out, 1, &sent))
 		drop_count(&s->drops, DROP_UDP_SEND);
 	else
 		s->stun_answers++;
@@ -336,6 +341,15 @@ static int open_socket(struct relay_service *s, unsigned number)
 	return e ? e : watch(s, s->sockets[number].fd, number);
 }
 
+/* open_stranger() - without it the node's probe goes unproved, no more */
+static void open_stranger(struct relay_service *s, unsigned a)
+{
+	struct udp_params params = { .local.ip = s->bound[a], .v6 = s->v6[a] };
+
+	if (udp_open(&s->strangers[a], &params) < 0)
+		s->strangers[a].fd = -1;
+}
+
 static void explain(char why[static 256], const struct relay_service *s,
 		    unsigned number, int e)
 {
@@ -376,6 +390,8 @@ static bool open_sockets(struct relay_service *s, char why[static 256])
 		explain(why, s, i, e);
 		return false;
 	}
+	for (unsigned a = 0; a < s->address_count; a++)
+		open_stranger(s, a);
 	return true;
 }
 
@@ -447,6 +463,8 @@ static struct relay_service *service_new(void)
 		return NULL;
 	for (unsigned i = 0; i < SOCKETS; i++)
 		s->sockets[i].fd = -1;
+	for (unsigned a = 0; a < ADDRESSES; a++)
+		s->strangers[a].fd = -1;
 	s->epoll = s->wake = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	return s;
@@ -490,6 +508,8 @@ void relay_service_stop(struct relay_service *s)
 		pthread_join(s->thread, NULL);
 	for (unsigned i = 0; i < SOCKETS; i++)
 		udp_close(&s->sockets[i]);
+	for (unsigned a = 0; a < ADDRESSES; a++)
+		udp_close(&s->strangers[a]);
 	close_fd(s->epoll);
 	close_fd(s->wake);
 	relay_server_free(s->server);

@@ -87,6 +87,7 @@ static void write_success(const struct stun_message *m,
 	}
 	out->change_ip = m->change_ip;
 	out->change_port = m->change_port;
+	out->stranger = m->response_port && m->change_port;
 	if (m->response_port)
 		out->to.port = m->response_port;
 	out->n = stun_write(&reply, out->message);

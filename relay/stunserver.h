@@ -5,7 +5,9 @@
  * Spec: RFC 8489 s6.3, RFC 5780 s6.1 and s7; clients of RFC 3489 are answered in its
  * words. Stateless but for a limiter: 10 answers a second per source address with a
  * burst that lets the usual tools finish. Never answers to another address than
- * the one that asked; RESPONSE-PORT only changes the port (RFC 5780 s7.5).
+ * the one that asked; RESPONSE-PORT only changes the port (RFC 5780 s7.5). Together with
+ * a change of port it asks for a packet by a stranger: a node has spoken to both of our
+ * ports, so only a third one proves that a router's port mapping lets anybody in.
  */
 #pragma once
 
@@ -39,6 +41,7 @@ struct stunserver_in {
 struct stunserver_out {
 	struct endpoint to;
 	bool change_ip, change_port; /* leaves from the other address, port */
+	bool stranger; /* leaves from a third port, which nobody ever sends to */
 	size_t n;
 	uint8_t message[STUN_MAX];
 };

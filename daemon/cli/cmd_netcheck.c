@@ -55,8 +55,11 @@ static void print_netcheck(const json_t *n)
 	};
 	static const struct fact portmap[] = { { "pcp", "PCP" },
 					       { "natpmp", "NAT-PMP" },
-					       { "upnp", "UPnP" },
-					       { "external", "external" } };
+					       { "upnp", "UPnP" } };
+	static const struct fact mapped[] = { { "external", "mapped IPv4" },
+					      { "external6", "mapped IPv6" } };
+	const json_t *map = json_object_get(n, "portmap");
+	const json_t *state = json_object_get(map, "state");
 
 	heading("network");
 	print_facts(n, whole, ARRAY_SIZE(whole));
@@ -65,8 +68,8 @@ static void print_netcheck(const json_t *n)
 	heading("IPv6");
 	print_facts(json_object_get(n, "ipv6"), family, ARRAY_SIZE(family));
 	heading("port mapping");
-	print_facts(json_object_get(n, "portmap"), portmap,
-		    ARRAY_SIZE(portmap));
+	print_facts(state ? state : map, portmap, ARRAY_SIZE(portmap));
+	print_facts(map, mapped, ARRAY_SIZE(mapped));
 	print_relays(json_object_get(n, "relays"));
 }
 
