@@ -47,6 +47,8 @@
 	X(OFFLOAD, "offload header does not describe its packet")            \
 	X(TUN_WRITE, "the kernel refused the packet on the TUN device")      \
 	X(UDP_SEND, "the kernel refused the datagram")                       \
+	X(ACL_DENIED, "inner packet that the access policy does not allow")  \
+	X(ACL_MALFORMED, "inner packet whose protocol cannot be told")       \
 	/* discovery */                                                      \
 	X(DISCO_UNKNOWN, "discovery message by no peer of ours")             \
 	X(DISCO_CRYPTO, "discovery message does not authenticate")           \

@@ -28,7 +28,7 @@ struct caller {
 	struct loop_watch watch; /* its fd is ours to close */
 	struct admin *admin;
 	bool may_change;
-	size_t n;
+	size_t n, most; /* octets waiting, and the most there ever were */
 	char line[ADMIN_LINE_MAX];
 };
 
@@ -37,6 +37,7 @@ struct admin {
 	struct loop_watch watch;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	struct caller *callers[ADMIN_CONNECTIONS_MAX];
+	char why[512]; /* of the command that runs */
 };
 
 /* ---- commands: a result, or NULL and a sentence ---- */
@@ -50,19 +51,19 @@ struct command {
 static const char *tags_text(const json_t *request, char out[static REGISTRY_TAGS])
 {
 	json_t *tags = json_object_get(request, "tags"), *tag;
-	char *text;
-	size_t i;
+	size_t i, n = 0;
 
-	json_array_foreach(tags, i, tag)
-		if (!json_is_string(tag) || !name_valid(json_string_value(tag)))
+	out[0] = 0;
+	json_array_foreach(tags, i, tag) {
+		const char *text = json_string_value(tag);
+
+		if (!text || !name_valid(text))
 			return "a tag is made of a-z, 0-9 and -, 63 at most";
-	text = json_is_array(tags) ? json_dumps(tags, JSON_COMPACT) : strdup("[]");
-	if (!text || strlen(text) >= REGISTRY_TAGS) {
-		free(text);
-		return "too many tags";
+		if (n + strlen(text) + 2 > REGISTRY_TAGS)
+			return "too many tags";
+		n += (size_t)snprintf(out + n, REGISTRY_TAGS - n, "%s%s",
+				      n ? "," : "", text);
 	}
-	strcpy(out, text);
-	free(text);
 	return NULL;
 }
 
@@ -77,7 +78,10 @@ static const char *read_invite(const json_t *request, struct registry_invite *ou
 		snprintf(out->name, sizeof(out->name), "%s", name);
 	if (life > UINT32_MAX)
 		return "an invite's life must be below 136 years";
+	if (proto_number(request, "uses") > ADMIN_USES_MAX)
+		return "an invite can be used a million times at most";
 	out->reusable = proto_bool(request, "reusable");
+	out->uses = (unsigned)proto_number(request, "uses");
 	out->expires_s = time_wall() / SEC(1) + (life ? life : ADMIN_INVITE_S);
 	return tags_text(request, out->tags);
 }
@@ -161,6 +165,80 @@ static json_t *list_relays(struct admin *a, const json_t *request, const char **
 	return o;
 }
 
+static json_t *approve_node(struct admin *a, const json_t *request, const char **why)
+{
+	const char *node = proto_text(request, "node");
+
+	*why = node ? server_approve(a->p.server, node) : "name the node";
+	return *why ? NULL : json_object();
+}
+
+static json_t *set_setting(struct admin *a, const json_t *request, const char **why)
+{
+	const char *name = proto_text(request, "name");
+	const char *value = proto_text(request, "value");
+	bool on = value && !strcmp(value, "on");
+
+	if (!name || strcmp(name, "approve"))
+		*why = "there is no setting of that name; there is approve";
+	else if (!on && (!value || strcmp(value, "off")))
+		*why = "approve is on or off";
+	else
+		*why = server_set_approve(a->p.server, on);
+	return *why ? NULL : json_object();
+}
+
+static json_t *check_policy(struct admin *a, const json_t *request, const char **why)
+{
+	const char *text = proto_text(request, "text");
+	json_t *o = json_object();
+
+	*why = text ? server_policy_check(a->p.server, text, o, a->why) :
+		      "no text";
+	if (!*why)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *set_policy(struct admin *a, const json_t *request, const char **why)
+{
+	const char *text = proto_text(request, "text");
+
+	*why = text ? server_policy_set(a->p.server, text, a->why) : "no text";
+	return *why ? NULL : json_object();
+}
+
+static json_t *show_policy(struct admin *a, const json_t *request, const char **why)
+{
+	json_t *o = json_object();
+	uint64_t since = 0;
+	unsigned kept = 0;
+	char *text = registry_policy(a->p.registry, &since, &kept);
+
+	(void)request;
+	(void)why;
+	if (text)
+		proto_set_text(o, "text", text);
+	proto_set_number(o, "since", since);
+	proto_set_number(o, "kept", kept);
+	free(text);
+	return o;
+}
+
+static json_t *roll_policy_back(struct admin *a, const json_t *request,
+				const char **why)
+{
+	json_t *o = json_object();
+
+	(void)request;
+	*why = server_policy_rollback(a->p.server, o, a->why);
+	if (!*why)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 static json_t *list_routes(struct admin *a, const json_t *request, const char **why)
 {
 	(void)request;
@@ -214,6 +292,11 @@ static const struct command commands[] = {
 	{ "relay-add", true, add_relay }, { "relay-remove", true, remove_relay },
 	{ "relay-list", false, list_relays },
 	{ "routes", true, list_routes },
+	{ "approve", true, approve_node }, { "set", true, set_setting },
+	{ "policy-check", true, check_policy },
+	{ "policy-set", true, set_policy },
+	{ "policy-show", true, show_policy },
+	{ "policy-rollback", true, roll_policy_back },
 	{ "route", true, change_route },
 };
 
@@ -246,7 +329,7 @@ static void close_caller(struct caller *c)
 			a->callers[i] = NULL;
 	loop_watch_del(&c->watch);
 	close(c->watch.fd);
-	secret_wipe(c->line, sizeof(c->line));
+	secret_wipe(c->line, c->most);
 	free(c);
 }
 
@@ -299,6 +382,8 @@ static void on_readable(struct loop_watch *w, nsec_t now)
 		return;
 	}
 	c->n += (size_t)got;
+	if (c->n > c->most)
+		c->most = c->n;
 	while ((end = memchr(c->line, '\n', c->n))) {
 		size_t used = (size_t)(end - c->line) + 1;
 

@@ -14,12 +14,15 @@
 #include "base/attr.h"
 #include "base/loop.h"
 #include "coord/invite.h"
+#include "coord/policy.h"
 #include "coord/registry.h"
 #include "coord/server.h"
 #include "crypto/key.h"
 
 enum {
-	ADMIN_LINE_MAX = 64 * 1024, /* octets of a request */
+	/* octets of a request: a policy, each line of it with two more as JSON */
+	ADMIN_LINE_MAX = 2 * POLICY_TEXT_MAX + 4096,
+	ADMIN_USES_MAX = 1000000, /* of an invite */
 	ADMIN_CONNECTIONS_MAX = 16,
 	ADMIN_INVITE_S = 24 * 3600, /* an invite's life by default */
 };

@@ -41,6 +41,7 @@ struct coord_client {
 	nsec_t backoff; /* limit of the next wait */
 	struct prng jitter;
 	struct budget budget;
+	uint64_t instance; /* tells a reconnection from a copy of our state */
 	json_t *parts; /* netmap whose last part has not come */
 	uint64_t unknown, full_maps;
 
@@ -110,6 +111,7 @@ static void send_login(struct coord_client *c)
 	proto_set_key(o, "tunnel", &c->p.tunnel);
 	proto_set_text(o, "hostname", c->p.hostname);
 	proto_set_bool(o, "fast_aes", c->p.fast_aes);
+	proto_set_number(o, "instance", c->instance);
 	proto_set_number(o, "network", c->p.netmap->network);
 	proto_set_number(o, "version", c->p.netmap->version);
 	c->state = STATE_ASKED;
@@ -263,6 +265,13 @@ static void take(struct coord_client *c, enum proto_type type, json_t *o)
 	case PROTO_LEFT:
 		on_left(c, true);
 		return;
+	case PROTO_PROBE:
+		send_object(c, proto_new(PROTO_PROBE));
+		return;
+	case PROTO_WARNING:
+		if (c->p.warned && proto_text(o, "text"))
+			c->p.warned(c->p.owner, proto_text(o, "text"));
+		return;
 	case PROTO_REMOVED:
 		refuse(c, "this node was removed from the network by its "
 			  "administrator; join again with a new invite");
@@ -386,6 +395,7 @@ struct coord_client *coord_client_new(const struct coord_client_params *p)
 	c->p = *p;
 	c->backoff = backoff_first;
 	c->jitter.state = rand_u64();
+	c->instance = rand_u64() >> 11 | 1; /* 53 bits fit every JSON reader */
 	if (loop_timer_init(p->loop, &c->timer, on_timer) ||
 	    loop_timer_init(p->loop, &c->leave_timer, on_leave_timer)) {
 		coord_client_free(c);

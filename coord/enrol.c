@@ -115,12 +115,14 @@ static const char *add_row(const struct enrol *e, struct registry_node *row,
 	choose_name(e->members, invite.name[0] ? invite.name :
 				hostname ? hostname : "", row->name);
 	row->machine = *e->machine;
+	row->waiting = e->approve;
+	memcpy(row->tags, invite.tags, sizeof(row->tags));
 	row->created_s = e->now_s;
 	row->fast_aes = proto_bool(e->message, "fast_aes");
 	row->changed = members_next_version(e->members);
 	*code = "database";
-	return row->changed && !registry_node_add(e->members->registry, row,
-						  invite.tags) ? NULL : database;
+	return row->changed && !registry_node_add(e->members->registry, row) ?
+		       NULL : database;
 }
 
 static const char *add_member(const struct enrol *e, struct registry_node *row,

@@ -20,6 +20,7 @@ struct enrol {
 	const struct key_public *machine; /* proved by the channel */
 	const json_t *message; /* join or login */
 	uint64_t now_s;
+	bool approve; /* new nodes wait for an administrator's approval */
 };
 
 /* enrol_join(), enrol_login() - NULL and *out; or a sentence for the user and *code:

@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "coord/admin.h"
+#include "coord/policy_command.h"
 #include "coord/backup.h"
 #include "coord/proto.h"
 #include "coord/run.h"
@@ -32,12 +33,15 @@ static const char usage[] =
 	"                  [--metrics ADDR:PORT|PATH]\n"
 	"                  [--log-level error|warn|info|debug] [--check]\n"
 	"       adit-coord [--admin-socket PATH] invite [--reusable] [--expires 24h]\n"
-	"                  [--tag T]... [--name N]\n"
+	"                  [--tag T]... [--name N] [--uses N]\n"
 	"       adit-coord [--admin-socket PATH] nodes [--json]\n"
 	"       adit-coord [--admin-socket PATH] relay list [--json]\n"
 	"       adit-coord [--admin-socket PATH] relay add NAME ADDR[:PORT] KEY [URL]\n"
 	"       adit-coord [--admin-socket PATH] relay remove NAME\n"
 	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | status\n"
+	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
+	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
+	"                  rollback\n"
 	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
 	"                  approve NODE SUBNET | revoke NODE SUBNET\n"
 	"       adit-coord [--state DIR] backup FILE | restore FILE [--force]\n"
@@ -79,6 +83,15 @@ static bool parse_life(const char *text, uint64_t *out)
 	return false;
 }
 
+static bool parse_uses(const char *text, uint64_t *out)
+{
+	char *end;
+
+	*out = strtoul(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !*end && *out &&
+	       *out <= ADMIN_USES_MAX;
+}
+
 static int ask(const struct settings *s, json_t *request, json_t **result)
 {
 	char why[512];
@@ -103,10 +116,11 @@ static int read_invite_flags(int argc, char **argv, json_t *request)
 		{ "expires", required_argument, NULL, 'e' },
 		{ "tag", required_argument, NULL, 't' },
 		{ "name", required_argument, NULL, 'n' },
+		{ "uses", required_argument, NULL, 'u' },
 		{ 0 },
 	};
 	json_t *tags = json_array();
-	uint64_t life;
+	uint64_t life, uses;
 	int c;
 
 	json_object_set_new(request, "tags", tags);
@@ -117,6 +131,11 @@ static int read_invite_flags(int argc, char **argv, json_t *request)
 			json_array_append_new(tags, json_string(optarg));
 		else if (c == 'n')
 			proto_set_text(request, "name", optarg);
+		else if (c == 'u' && parse_uses(optarg, &uses))
+			proto_set_number(request, "uses", uses);
+		else if (c == 'u')
+			return wrong_usage("--uses must be a number from 1 to "
+					   "1000000, not ", optarg, NULL);
 		else if (c == 'e' && parse_life(optarg, &life))
 			proto_set_number(request, "expires_s", life);
 		else if (c == 'e')
@@ -159,6 +178,7 @@ static void print_nodes(const json_t *nodes)
 		       json_string_value(json_array_get(a, 0)),
 		       json_string_value(json_array_get(a, 1)),
 		       proto_bool(o, "expired") ? "expired" :
+		       proto_bool(o, "waiting") ? "waiting for approval" :
 		       proto_bool(o, "online") ? "online" : "offline");
 	}
 }
@@ -193,6 +213,24 @@ static int run_on_node(const struct settings *s, int argc, char **argv)
 		return wrong_usage("name one node: adit-coord ", argv[0], "NODE");
 	request = request_of(argv[0]);
 	proto_set_text(request, "node", argv[1]);
+	status = ask(s, request, &result);
+	if (!status)
+		json_decref(result);
+	return status;
+}
+
+static int run_set(const struct settings *s, int argc, char **argv)
+{
+	json_t *request, *result;
+	int status;
+
+	if (argc != 3 || strcmp(argv[1], "approve") ||
+	    (strcmp(argv[2], "on") && strcmp(argv[2], "off")))
+		return wrong_usage("write: adit-coord set approve on, or off", NULL,
+				   NULL);
+	request = request_of("set");
+	proto_set_text(request, "name", argv[1]);
+	proto_set_text(request, "value", argv[2]);
 	status = ask(s, request, &result);
 	if (!status)
 		json_decref(result);
@@ -374,6 +412,8 @@ static int run_command(const struct settings *s, int argc, char **argv)
 		{ "remove", run_on_node }, { "expire", run_on_node },
 		{ "status", run_status }, { "relay", run_relay },
 		{ "route", run_route },
+		{ "approve", run_on_node }, { "set", run_set },
+		{ "policy", policy_command },
 		{ "backup", run_backup },
 		{ "restore", run_restore },
 	};

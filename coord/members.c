@@ -15,6 +15,7 @@
 
 enum {
 	VERSION_BLOCK = 1 << 20, /* numbers per write to the registry */
+	SMALL_RULES = 10000, /* octets of rules that may share a message with peers */
 };
 
 static int reserve_versions(struct members *m)
@@ -53,14 +54,17 @@ struct member *members_add(struct members *m, const struct registry_node *row)
 	if (!n)
 		return NULL;
 	n->row = *row;
-	n->version = row->changed;
+	n->version = n->hidden = n->changed = row->changed;
+	n->node.tags = row->tags[0] ? strdup(row->tags) : NULL;
 	n->node.id = row->id;
 	n->node.key = row->tunnel;
 	n->node.v4 = row->v4;
 	n->node.v6 = row->v6;
 	n->node.fast_aes = row->fast_aes;
 	memcpy(n->node.name, row->name, sizeof(n->node.name));
+	n->place = m->count;
 	m->all[m->count++] = n;
+	m->access.stale = true;
 	return n;
 }
 
@@ -111,6 +115,7 @@ void members_done(struct members *m)
 	}
 	free(m->all);
 	free(m->removed);
+	access_done(&m->access);
 	*m = (struct members){ 0 };
 }
 
@@ -169,10 +174,19 @@ int members_remove(struct members *m, struct member *n)
 	memmove(m->all + at, m->all + at + 1,
 		(m->count - at - 1) * sizeof(struct member *));
 	m->count--;
+	for (; at < m->count; at++)
+		m->all[at]->place = at;
+	m->access.stale = true;
 	record_node_done(&n->node);
 	free(n->routes);
 	free(n);
 	return 0;
+}
+
+void members_changed(struct members *m, struct member *n, uint64_t version)
+{
+	n->version = n->hidden = n->changed = version;
+	m->access.stale = true;
 }
 
 bool members_expired(const struct member *n, uint64_t now_s)
@@ -194,6 +208,13 @@ static json_t *relays_json(const struct members *m)
 	return a;
 }
 
+static void set_self(json_t *o, const struct member *viewer)
+{
+	json_object_set_new(o, "self", record_node_json(&viewer->node));
+	if (viewer->row.waiting)
+		proto_set_bool(o, "waiting", true);
+}
+
 static json_t *map_frame(const struct members *m, const struct member *viewer)
 {
 	char v4[ADDR_TEXT], v6[ADDR_TEXT];
@@ -205,38 +226,101 @@ static json_t *map_frame(const struct members *m, const struct member *viewer)
 			    json_pack("[s,s]", prefix_text(&m->overlay[0], v4),
 				      prefix_text(&m->overlay[1], v6)));
 	json_object_set_new(o, "relays", relays_json(m));
-	json_object_set_new(o, "self", record_node_json(&viewer->node));
+	set_self(o, viewer);
 	json_object_set_new(o, "peers", json_array());
 	return o;
 }
 
-/* The seam for policy: who may know of whom. */
-static bool may_see(const struct member *viewer, const struct member *n,
-		    uint64_t now_s)
+void members_settle(struct members *m)
 {
-	return viewer != n && !members_expired(n, now_s);
+	access_settle(&m->access, m->all, m->count);
 }
 
-static void send_full(const struct members *m, const struct member *viewer,
-		      uint64_t now_s, void (*send)(void *, json_t *), void *owner)
+/* Who waits for approval sees nobody and is seen by nobody. */
+static bool may_see(const struct access *a,
+		    const struct member *viewer, const struct member *n,
+		    uint64_t now_s)
 {
-	json_t *o = map_frame(m, viewer), *peers = json_object_get(o, "peers");
+	return viewer != n && !members_expired(n, now_s) && !n->row.waiting &&
+	       !viewer->row.waiting && access_see(a, viewer->place, n->place);
+}
 
-	proto_set_bool(o, "full", true);
-	for (unsigned i = 0; i < m->count; i++) {
-		if (!may_see(viewer, m->all[i], now_s))
-			continue;
-		if (json_array_size(peers) == PROTO_PART_PEERS) {
-			proto_set_bool(o, "more", true);
-			send(owner, o);
-			o = proto_new(PROTO_NETMAP);
-			peers = json_array();
-			proto_set_bool(o, "full", true);
-			json_object_set_new(o, "peers", peers);
-		}
-		json_array_append_new(peers, record_node_json(&m->all[i]->node));
+bool members_sees(const struct members *m, const struct member *viewer,
+		  const struct member *n, uint64_t now_s)
+{
+	return may_see(&m->access, viewer, n, now_s);
+}
+
+/* ---- messages in parts ---- */
+
+/* A message being filled; when it is full it leaves, and the next is begun. */
+struct parts {
+	const struct members *m;
+	bool full;
+	uint64_t from;
+	json_t *o, *peers;
+	void (*send)(void *owner, json_t *o);
+	void *owner;
+};
+
+static void begin(struct parts *p, json_t *o)
+{
+	p->o = o;
+	p->peers = json_object_get(o, "peers");
+}
+
+/* Parts of a whole map are taken together. Each part of a delta goes from the old
+ * version to itself: only the last one moves on, so that a torn connection leaves
+ * nothing out. */
+static void next_part(struct parts *p)
+{
+	json_t *o = proto_new(PROTO_NETMAP);
+
+	if (p->full)
+		proto_set_bool(p->o, "more", true);
+	else
+		proto_set_number(p->o, "version", p->from);
+	p->send(p->owner, p->o);
+	json_object_set_new(o, "peers", json_array());
+	if (p->full) {
+		proto_set_bool(o, "full", true);
+	} else {
+		proto_set_number(o, "from", p->from);
+		proto_set_number(o, "version", p->m->version);
 	}
-	send(owner, o);
+	begin(p, o);
+}
+
+static void add_peer(struct parts *p, const struct member *n)
+{
+	if (json_array_size(p->peers) == PROTO_PART_PEERS)
+		next_part(p);
+	json_array_append_new(p->peers, record_node_json(&n->node));
+}
+
+/* Big rules leave in a part of their own. */
+static void add_rules(struct parts *p, struct members *m, const struct member *viewer)
+{
+	json_t *rules = access_rules(&m->access, viewer);
+
+	json_object_set_new(p->o, "rules", rules);
+	if (json_string_length(json_object_get(rules, "allow")) +
+		    40 * json_array_size(json_object_get(rules, "sources")) >
+	    SMALL_RULES)
+		next_part(p);
+}
+
+static void send_full(struct members *m, const struct member *viewer, uint64_t now_s,
+		      struct parts *p)
+{
+	p->full = true;
+	begin(p, map_frame(m, viewer));
+	proto_set_bool(p->o, "full", true);
+	add_rules(p, m, viewer);
+	for (unsigned i = 0; i < m->count; i++)
+		if (members_sees(m, viewer, m->all[i], now_s))
+			add_peer(p, m->all[i]);
+	p->send(p->owner, p->o);
 }
 
 static json_t *removed_since(const struct members *m, uint64_t from,
@@ -249,8 +333,8 @@ static json_t *removed_since(const struct members *m, uint64_t from,
 			json_array_append_new(
 				a, json_integer((json_int_t)m->removed[i].id));
 	for (unsigned i = 0; i < m->count; i++)
-		if (m->all[i]->version > from && m->all[i] != viewer &&
-		    !may_see(viewer, m->all[i], now_s))
+		if (m->all[i]->hidden > from && m->all[i] != viewer &&
+		    !members_sees(m, viewer, m->all[i], now_s))
 			json_array_append_new(
 				a, json_integer((json_int_t)m->all[i]->row.id));
 	return a;
@@ -272,49 +356,74 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 		if (m->relays_version > from)
 			json_object_set_new(o, "relays", relays_json(m));
 		if (viewer->version > from)
-			json_object_set_new(o, "self",
-					    record_node_json(&viewer->node));
+			set_self(o, viewer);
 	}
 	proto_set_number(o, "from", from);
 	json_object_set_new(o, "removed", removed_since(m, from, viewer, now_s));
 	return o;
 }
 
-static void send_delta(const struct members *m, const struct member *viewer,
-		       uint64_t from, uint64_t now_s, void (*send)(void *, json_t *),
-		       void *owner)
+static bool says_nothing(const json_t *o)
 {
-	json_t *o = delta_frame(m, viewer, from, now_s);
-	json_t *peers = json_object_get(o, "peers");
+	return !json_object_get(o, "self") && !json_object_get(o, "rules") &&
+	       !json_array_size(json_object_get(o, "removed")) &&
+	       !json_array_size(json_object_get(o, "peers"));
+}
+
+static bool send_delta(const struct members *m, const struct member *viewer,
+		       uint64_t from, uint64_t now_s, struct parts *p)
+{
 	bool reset = from < m->boot;
 
+	begin(p, delta_frame(m, viewer, from, now_s));
 	for (unsigned i = 0; i < m->count; i++) {
 		const struct member *n = m->all[i];
 
-		if (!may_see(viewer, n, now_s) ||
-		    !(n->version > from || (reset && n->session)))
-			continue;
-		/* Each part goes from the old version to itself: only the last one
-		 * moves on, so a torn connection leaves nothing out. */
-		if (json_array_size(peers) == PROTO_PART_PEERS) {
-			proto_set_number(o, "version", from);
-			send(owner, o);
-			o = proto_new(PROTO_NETMAP);
-			peers = json_array();
-			proto_set_number(o, "from", from);
-			proto_set_number(o, "version", m->version);
-			json_object_set_new(o, "peers", peers);
-		}
-		json_array_append_new(peers, record_node_json(&n->node));
+		if (members_sees(m, viewer, n, now_s) &&
+		    (n->version > from || (reset && n->session)))
+			add_peer(p, n);
 	}
-	send(owner, o);
+	if (says_nothing(p->o)) {
+		json_decref(p->o);
+		return false;
+	}
+	p->send(p->owner, p->o);
+	return true;
 }
 
-void members_map(const struct members *m, const struct member *viewer, uint64_t from,
+void members_policy_map(struct members *m, const struct access *before,
+			const struct member *viewer, uint64_t from, uint64_t now_s,
+			void (*send)(void *owner, json_t *o), void *owner)
+{
+	struct parts p = { .m = m, .from = from, .send = send, .owner = owner };
+	json_t *removed;
+
+	begin(&p, delta_frame(m, viewer, from, now_s));
+	removed = json_object_get(p.o, "removed");
+	for (unsigned i = 0; i < m->count; i++)
+		if (may_see(before, viewer, m->all[i], now_s) &&
+		    !members_sees(m, viewer, m->all[i], now_s))
+			json_array_append_new(
+				removed,
+				json_integer((json_int_t)m->all[i]->row.id));
+	add_rules(&p, m, viewer);
+	for (unsigned i = 0; i < m->count; i++)
+		if (members_sees(m, viewer, m->all[i], now_s) &&
+		    (m->all[i]->version > from ||
+		     !may_see(before, viewer, m->all[i], now_s)))
+			add_peer(&p, m->all[i]);
+	p.send(p.owner, p.o);
+}
+
+bool members_map(struct members *m, const struct member *viewer, uint64_t from,
 		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner)
 {
-	if (members_can_delta(m, from))
-		send_delta(m, viewer, from, now_s, send, owner);
-	else
-		send_full(m, viewer, now_s, send, owner);
+	struct parts p = { .m = m, .from = from, .send = send, .owner = owner };
+
+	members_settle(m);
+	if (members_can_delta(m, from) && viewer->changed <= from &&
+	    m->access.version <= from)
+		return send_delta(m, viewer, from, now_s, &p);
+	send_full(m, viewer, now_s, &p);
+	return true;
 }

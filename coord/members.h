@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "base/attr.h"
+#include "coord/access.h"
 #include "coord/netmap.h"
 #include "coord/registry.h"
 #include "crypto/key.h"
@@ -34,6 +35,9 @@ struct member {
 	struct registry_node row;
 	struct netmap_node node; /* what others see */
 	uint64_t version; /* of the last change of any kind */
+	uint64_t hidden; /* when others may last have lost sight of it */
+	uint64_t changed; /* what it is (tags, routes, approval): it gets a whole map */
+	unsigned place; /* in all */
 	struct session *session; /* NULL: offline */
 	struct member_route *routes; /* heap */
 	unsigned route_count;
@@ -61,6 +65,7 @@ struct members {
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
 	uint64_t relays_version; /* of the last change to them */
+	struct access access;
 };
 
 must_check int members_load(struct members *m, struct registry *r);
@@ -79,16 +84,34 @@ struct member *members_add(struct members *m, const struct registry_node *row);
 must_check int members_remove(struct members *m, struct member *n);
 /* members_touch() - something that others see has changed */
 void members_touch(struct members *m, struct member *n);
+/* members_changed() - what decides whom it may reach has changed; written already */
+void members_changed(struct members *m, struct member *n, uint64_t version);
 /* members_expired() - expired nodes are in nobody's map */
 bool members_expired(const struct member *n, uint64_t now_s);
 
 /* members_can_delta() - does the difference to this version exist? */
 bool members_can_delta(const struct members *m, uint64_t version);
 
+/* members_sees() - may the one know of the other? members_settle() comes before */
+bool members_sees(const struct members *m, const struct member *viewer,
+		  const struct member *n, uint64_t now_s);
+/* members_settle() - after members or policy have changed, before maps are made */
+void members_settle(struct members *m);
+
 /**
- * members_map() - The netmap messages for one node
+ * members_policy_map() - What a new policy changes for a node that holds m->version - 1,
+ *                        or whatever `from` says, of the old one
+ * @before: The access that was in force, with all members of now in it
+ */
+void members_policy_map(struct members *m, const struct access *before,
+			const struct member *viewer, uint64_t from, uint64_t now_s,
+			void (*send)(void *owner, json_t *o), void *owner);
+
+/**
+ * members_map() - The netmap messages for one node; none if nothing has changed for it
  * @from: Version that it holds; a whole map if members_can_delta() says no
  * @send: Called once or, for a big map, several times; takes the reference
+ * Return: something was sent
  */
-void members_map(const struct members *m, const struct member *viewer, uint64_t from,
+bool members_map(struct members *m, const struct member *viewer, uint64_t from,
 		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner);

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "coord/proto.h"
 #include "coord/record.h"
+#include "coord/rules.h"
 
 enum {
 	FILE_MAX = 64 << 20,
@@ -38,6 +39,7 @@ void netmap_done(struct netmap *m)
 {
 	free_peers(m->peers, m->peer_count);
 	record_node_done(&m->self);
+	rules_free(m->rules);
 	*m = (struct netmap){ 0 };
 }
 
@@ -212,11 +214,16 @@ static bool copy_node(const struct netmap_node *from, struct netmap_node *to)
 {
 	*to = *from;
 	to->routes = NULL; /* of its own, or none */
+	to->tags = from->tags ? strdup(from->tags) : NULL;
+	if (from->tags && !to->tags)
+		return false;
 	if (!from->route_count)
 		return true;
 	to->routes = malloc(from->route_count * sizeof(*to->routes));
-	if (!to->routes)
+	if (!to->routes) {
+		free(to->tags);
 		return false;
+	}
 	memcpy(to->routes, from->routes, from->route_count * sizeof(*to->routes));
 	return true;
 }
@@ -320,6 +327,7 @@ static bool frame_read(const json_t *o, bool full, struct netmap *next)
 		return false;
 	record_node_done(&next->self);
 	next->self = n;
+	next->waiting = proto_bool(o, "waiting");
 	return next->version && prefix_contains(&next->overlay[0], &n.v4) &&
 	       prefix_contains(&next->overlay[1], &n.v6);
 }
@@ -352,6 +360,21 @@ static int build_peers(const struct netmap *m, const json_t *o, bool full,
 	return 0;
 }
 
+/* rules_of() - what the message says of rules, else what we have; false: no memory */
+static bool rules_of(const json_t *message, bool full, struct netmap *next)
+{
+	const json_t *o = json_object_get(message, "rules");
+
+	if (!o && !full)
+		return true; /* next has those of m */
+	next->rules = NULL;
+	next->rules_change++;
+	if (!o || json_is_null(o))
+		return true;
+	next->rules = rules_read(o, &next->skipped);
+	return next->rules != NULL;
+}
+
 int netmap_apply(struct netmap *m, const struct json_t *message)
 {
 	bool full = proto_bool(message, "full");
@@ -366,10 +389,15 @@ int netmap_apply(struct netmap *m, const struct json_t *message)
 	if (!copy_node(&m->self, &next.self))
 		return -EINVAL;
 	if (!frame_read(message, full, &next) ||
+	    !rules_of(message, full, &next) ||
 	    build_peers(m, message, full, &next) < 0) {
 		record_node_done(&next.self);
+		if (next.rules != m->rules)
+			rules_free(next.rules);
 		return -EINVAL;
 	}
+	if (next.rules == m->rules)
+		m->rules = NULL; /* they live on in next */
 	netmap_done(m);
 	*m = next;
 	return 0;
@@ -408,6 +436,10 @@ static json_t *map_json(const struct netmap *m)
 	json_object_set_new(o, "self", record_node_json(&m->self));
 	json_object_set_new(o, "peers", peers);
 	json_object_set_new(o, "relays", relays);
+	if (m->rules)
+		json_object_set_new(o, "rules", rules_json(m->rules));
+	if (m->waiting)
+		proto_set_bool(o, "waiting", true);
 	return o;
 }
 

@@ -19,10 +19,12 @@
 #include "traversal/candidate.h"
 
 struct json_t;
+struct rules;
 
 enum {
 	NETMAP_NAME = 64, /* DNS label with NUL */
 	NETMAP_URL = 256,
+	NETMAP_TAGS = 1024, /* octets of a node's tags with NUL */
 	NETMAP_ROUTES_MAX = 64,
 	NETMAP_RELAYS_MAX = 8,
 	NETMAP_PEERS_MAX = 65536,
@@ -41,6 +43,7 @@ struct netmap_node {
 	char name[NETMAP_NAME];
 	struct key_public key; /* tunnel key */
 	struct ipaddr v4, v6; /* overlay addresses */
+	char *tags; /* "web,db"; heap; NULL: none */
 	struct prefix *routes; /* approved subnets behind it; heap */
 	unsigned route_count;
 	bool online;
@@ -59,6 +62,9 @@ struct netmap {
 	unsigned peer_count;
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
+	struct rules *rules; /* what we let in; heap; NULL: everything of members */
+	uint32_t rules_change; /* grows when rules do not stay */
+	bool waiting; /* for an administrator's approval: no peers until then */
 	unsigned skipped; /* records that did not parse, since the start */
 };
 

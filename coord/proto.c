@@ -15,6 +15,7 @@ static const char *const names[] = {
 	[PROTO_JOIN] = "join",	     [PROTO_LOGIN] = "login",
 	[PROTO_RESYNC] = "resync",   [PROTO_PUBLISH] = "publish",
 	[PROTO_SIGNAL] = "signal",   [PROTO_LEAVE] = "leave",
+	[PROTO_PROBE] = "probe",     [PROTO_WARNING] = "warning",
 	[PROTO_WELCOME] = "welcome", [PROTO_NETMAP] = "netmap",
 	[PROTO_TOKEN] = "token",     [PROTO_LEFT] = "left",
 	[PROTO_REMOVED] = "removed", [PROTO_ERROR] = "error",

@@ -11,30 +11,36 @@
  * Keys are wg(8)'s base64, octets base64, addresses, endpoints and prefixes text.
  *
  *   client to server
- *   join     secret, tunnel, hostname, fast_aes         with the invite's secret; logs in too
- *   login    tunnel, hostname, fast_aes, network, version      version of the map it holds
+ *   join     secret, tunnel, hostname, fast_aes, instance      with the invite's secret; logs in too
+ *   login    tunnel, hostname, fast_aes, instance, network, version
+ *              version of the map that it holds; instance: random, of the running program
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
  *            routes [..]                                subnets it offers, all of them
  *   signal   to, m                                      m: sealed for that peer
  *   leave                                               for good
+ *   probe                                               answer to probe
  *
  *   server to client
  *   welcome  id, name, time                             join or login done; time: s since 1970
  *   netmap   full, more, from, version, reset, network, overlay [v4, v6], self, peers [..],
- *            removed [id..], relays [..]
+ *            removed [id..], relays [..],
+ *            rules, waiting
  *              full: all there is; more: parts follow, take them together
  *              else the difference between versions `from` and `version`; a record replaces
  *              that of its id; reset: all peers but those in it are offline; members that
- *              did not change are missing
+ *              did not change are missing; rules: see coord/rules.h, null: none;
+ *              waiting (beside self): an administrator has yet to approve this node
  *   signal   from, m
  *   token    token, expires                             admission to relays
  *   left                                                leave done
  *   removed                                             this node is no member any more
+ *   probe                                               give a sign of life
+ *   warning  text                                       for the user
  *   error    code, text, final                          text: a sentence for the user
  *
  *   records
- *   node     id, name, key, v4, v6, routes [..], online, fast_aes, generation,
+ *   node     id, name, key, v4, v6, tags, routes [..], online, fast_aes, generation,
  *            candidates [{at, kind, attested}], rtt [..], sig (unused yet)
  *   relay    id, name, key, at [..], url                url: over TLS
  */
@@ -54,7 +60,7 @@
 
 enum {
 	PROTO_VERSION = 1,
-	PROTO_MESSAGE_MAX = 512 * 1024,
+	PROTO_MESSAGE_MAX = 1000 * 1024,
 	PROTO_REQUEST_MAX = 16 * 1024, /* of a client */
 	PROTO_DEPTH_MAX = 8,
 	PROTO_SIGNAL_MAX = 1200, /* octets of a sealed message */
@@ -70,12 +76,14 @@ enum proto_type {
 	PROTO_PUBLISH,
 	PROTO_SIGNAL,
 	PROTO_LEAVE,
+	PROTO_PROBE,
 	PROTO_WELCOME,
 	PROTO_NETMAP,
 	PROTO_TOKEN,
 	PROTO_LEFT,
 	PROTO_REMOVED,
 	PROTO_ERROR,
+	PROTO_WARNING,
 	PROTO_UNKNOWN,
 };
 

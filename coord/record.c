@@ -153,6 +153,8 @@ json_t *record_node_json(const struct netmap_node *n)
 	proto_set_key(o, "key", &n->key);
 	proto_set_text(o, "v4", ipaddr_text(&n->v4, text));
 	proto_set_text(o, "v6", ipaddr_text(&n->v6, text));
+	if (n->tags)
+		proto_set_text(o, "tags", n->tags);
 	if (n->route_count)
 		json_object_set_new(o, "routes", routes_json(n));
 	proto_set_bool(o, "online", n->online);
@@ -172,6 +174,17 @@ static bool address_read(const json_t *o, const char *member, bool v4,
 	return text && ipaddr_parse(text, out) && ipaddr_is_v4(out) == v4;
 }
 
+static bool tags_read(const char *text, struct netmap_node *out)
+{
+	if (!text || !*text)
+		return true;
+	if (strlen(text) >= NETMAP_TAGS ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-,") != strlen(text))
+		return false;
+	out->tags = strdup(text);
+	return out->tags != NULL;
+}
+
 bool record_node_read(const json_t *o, struct netmap_node *out)
 {
 	const char *name = proto_text(o, "name");
@@ -187,8 +200,12 @@ bool record_node_read(const json_t *o, struct netmap_node *out)
 	n.generation = (uint32_t)proto_number(o, "generation");
 	record_candidates_read(json_object_get(o, "candidates"), &n.candidates);
 	record_rtt_read(json_object_get(o, "rtt"), n.relay_rtt_ms);
-	if (!routes_read(json_object_get(o, "routes"), &n))
+	if (!tags_read(proto_text(o, "tags"), &n))
 		return false;
+	if (!routes_read(json_object_get(o, "routes"), &n)) {
+		record_node_done(&n);
+		return false;
+	}
 	*out = n;
 	return true;
 }
@@ -196,7 +213,9 @@ bool record_node_read(const json_t *o, struct netmap_node *out)
 void record_node_done(struct netmap_node *n)
 {
 	free(n->routes);
+	free(n->tags);
 	n->routes = NULL;
+	n->tags = NULL;
 	n->route_count = 0;
 }
 

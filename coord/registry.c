@@ -43,6 +43,15 @@ static const char *const schema[] = {
 	" id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	" name TEXT NOT NULL UNIQUE, key BLOB NOT NULL UNIQUE,"
 	" v4 TEXT NOT NULL, v6 TEXT NOT NULL, url TEXT NOT NULL);",
+	"CREATE TABLE policy("
+	" id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL,"
+	" since INTEGER NOT NULL);"
+	"ALTER TABLE invite ADD COLUMN uses INTEGER NOT NULL DEFAULT 1;"
+	/* tags were JSON arrays of labels */
+	"UPDATE node SET tags=replace(replace(replace(replace("
+	" tags,'[',''),']',''),'\"',''),' ','');"
+	"UPDATE invite SET tags=replace(replace(replace(replace("
+	" tags,'[',''),']',''),'\"',''),' ','');",
 };
 
 struct registry {
@@ -260,14 +269,15 @@ int registry_set_setting(struct registry *r, const char *key, const char *value)
 int registry_invite_add(struct registry *r, const struct registry_invite *i)
 {
 	struct statement q = prepare(
-		r, "INSERT INTO invite(hash,reusable,expires,name,tags) "
-		   "VALUES(?,?,?,?,?)");
+		r, "INSERT INTO invite(hash,reusable,expires,name,tags,uses) "
+		   "VALUES(?,?,?,?,?,?)");
 
 	bind_octets(&q, i->hash, REGISTRY_HASH);
 	bind_number(&q, i->reusable);
 	bind_number(&q, i->expires_s);
 	bind_text(&q, i->name);
 	bind_text(&q, i->tags);
+	bind_number(&q, i->uses ? i->uses : 1);
 	return execute(&q);
 }
 
@@ -290,7 +300,7 @@ enum registry_use registry_invite_use(struct registry *r, const uint8_t *hash,
 {
 	struct statement q = prepare(
 		r, "UPDATE invite SET used=used+1 WHERE hash=? AND expires>? "
-		   "AND (used=0 OR reusable=1) RETURNING name,tags,reusable,expires");
+		   "AND (used<uses OR reusable=1) RETURNING name,tags,reusable,expires");
 	bool taken;
 
 	bind_octets(&q, hash, REGISTRY_HASH);
@@ -319,11 +329,11 @@ int registry_invite_sweep(struct registry *r, uint64_t before_s)
 
 /* ---- nodes ---- */
 
-int registry_node_add(struct registry *r, struct registry_node *n, const char *tags)
+int registry_node_add(struct registry *r, struct registry_node *n)
 {
 	struct statement q = prepare(
 		r, "INSERT INTO node(machine,tunnel,name,v4,v6,fast_aes,created,"
-		   "expires,changed,tags) VALUES(?,?,?,?,?,?,?,?,?,?)");
+		   "expires,changed,tags,approved) VALUES(?,?,?,?,?,?,?,?,?,?,?)");
 	int err;
 
 	bind_octets(&q, n->machine.b, KEY_OCTETS);
@@ -335,7 +345,8 @@ int registry_node_add(struct registry *r, struct registry_node *n, const char *t
 	bind_number(&q, n->created_s);
 	bind_number(&q, n->expires_s);
 	bind_number(&q, n->changed);
-	bind_text(&q, tags);
+	bind_text(&q, n->tags);
+	bind_number(&q, !n->waiting);
 	err = execute(&q);
 	if (!err)
 		n->id = (uint64_t)sqlite3_last_insert_rowid(r->db);
@@ -345,13 +356,14 @@ int registry_node_add(struct registry *r, struct registry_node *n, const char *t
 int registry_node_set(struct registry *r, const struct registry_node *n)
 {
 	struct statement q = prepare(
-		r, "UPDATE node SET tunnel=?,fast_aes=?,expires=?,changed=? "
-		   "WHERE id=?");
+		r, "UPDATE node SET tunnel=?,fast_aes=?,expires=?,changed=?,"
+		   "approved=? WHERE id=?");
 
 	bind_octets(&q, n->tunnel.b, KEY_OCTETS);
 	bind_number(&q, n->fast_aes);
 	bind_number(&q, n->expires_s);
 	bind_number(&q, n->changed);
+	bind_number(&q, !n->waiting);
 	bind_number(&q, n->id);
 	return execute(&q);
 }
@@ -392,7 +404,7 @@ int registry_each_node(struct registry *r,
 {
 	struct statement q = prepare(
 		r, "SELECT id,machine,tunnel,name,v4,v6,fast_aes,created,expires,"
-		   "changed FROM node ORDER BY id");
+		   "changed,tags,approved FROM node ORDER BY id");
 
 	while (step(&q)) {
 		struct registry_node n = { .id = column_number(&q, 0) };
@@ -407,6 +419,8 @@ int registry_each_node(struct registry *r,
 		n.created_s = column_number(&q, 7);
 		n.expires_s = column_number(&q, 8);
 		n.changed = column_number(&q, 9);
+		column_text(&q, 10, n.tags, sizeof(n.tags));
+		n.waiting = !column_number(&q, 11);
 		f(owner, &n);
 	}
 	return finish(&q);
@@ -544,6 +558,55 @@ int registry_each_relay(struct registry *r,
 			f(owner, &relay);
 	}
 	return finish(&q);
+}
+
+/* ---- policies ---- */
+
+int registry_policy_add(struct registry *r, const char *text, uint64_t since_s)
+{
+	struct statement q =
+		prepare(r, "INSERT INTO policy(text,since) VALUES(?,?)");
+	int err;
+
+	bind_text(&q, text);
+	bind_number(&q, since_s);
+	err = execute(&q);
+	if (err)
+		return err;
+	q = prepare(r, "DELETE FROM policy WHERE id NOT IN "
+		       "(SELECT id FROM policy ORDER BY id DESC LIMIT ?)");
+	bind_number(&q, REGISTRY_POLICIES);
+	return execute(&q);
+}
+
+int registry_policy_drop(struct registry *r)
+{
+	struct statement q = prepare(
+		r, "DELETE FROM policy WHERE id=(SELECT max(id) FROM policy)");
+
+	return execute(&q);
+}
+
+char *registry_policy(struct registry *r, uint64_t *since_s, unsigned *kept)
+{
+	struct statement q = prepare(
+		r, "SELECT text,since,(SELECT count(*) FROM policy) FROM policy "
+		   "ORDER BY id DESC LIMIT 1");
+	char *text = NULL;
+
+	if (kept)
+		*kept = 0;
+	if (step(&q)) {
+		const unsigned char *t = sqlite3_column_text(q.s, 0);
+
+		text = strdup(t ? (const char *)t : "");
+		if (since_s)
+			*since_s = column_number(&q, 1);
+		if (kept)
+			*kept = (unsigned)column_number(&q, 2);
+	}
+	(void)!finish(&q);
+	return text;
 }
 
 /* ---- copies ---- */

@@ -18,19 +18,22 @@
 
 struct registry;
 
+enum {
+	REGISTRY_HASH = 32,
+	REGISTRY_TAGS = NETMAP_TAGS, /* octets of all tags of a node, with NUL */
+	REGISTRY_POLICIES = 10, /* kept, the one in force included */
+};
+
 struct registry_node {
 	uint64_t id; /* never reused */
 	struct key_public machine, tunnel;
 	char name[NETMAP_NAME];
 	struct ipaddr v4, v6;
 	bool fast_aes;
+	bool waiting; /* for an administrator's approval */
+	char tags[REGISTRY_TAGS]; /* "web,db" */
 	uint64_t created_s, expires_s; /* since 1970; 0: never */
 	uint64_t changed; /* map version of the last change to this row */
-};
-
-enum {
-	REGISTRY_HASH = 32,
-	REGISTRY_TAGS = 1024,
 };
 
 struct registry_relay { /* a further relay, as its operator gave it */
@@ -43,10 +46,11 @@ struct registry_relay { /* a further relay, as its operator gave it */
 
 struct registry_invite {
 	uint8_t hash[REGISTRY_HASH]; /* of the secret, which is not stored */
-	bool reusable;
+	bool reusable; /* any number of times */
+	unsigned uses; /* else so often; 0: once */
 	uint64_t expires_s;
 	char name[NETMAP_NAME]; /* wanted for the node; "": its host name */
-	char tags[REGISTRY_TAGS]; /* JSON array of text */
+	char tags[REGISTRY_TAGS]; /* for the node: "web,db" */
 };
 
 enum registry_use { /* what became of an invite */
@@ -94,9 +98,8 @@ must_check enum registry_use registry_invite_use(struct registry *r,
 must_check int registry_invite_sweep(struct registry *r, uint64_t before_s);
 
 /* registry_node_add() - gives n->id; -EEXIST: a key, name or address is taken */
-must_check int registry_node_add(struct registry *r, struct registry_node *n,
-				 const char *tags);
-/* registry_node_set() - tunnel, fast_aes, expires_s, changed by id */
+must_check int registry_node_add(struct registry *r, struct registry_node *n);
+/* registry_node_set() - tunnel, fast_aes, waiting, expires_s, changed by id */
 must_check int registry_node_set(struct registry *r, const struct registry_node *n);
 /* registry_node_remove() - and remember that it was removed, in that map version */
 must_check int registry_node_remove(struct registry *r, uint64_t id,
@@ -139,3 +142,12 @@ must_check int registry_each_route(struct registry *r,
 
 /* registry_was_removed() - was this machine key a member once? */
 bool registry_was_removed(struct registry *r, const struct key_public *machine);
+
+/* registry_policy_add() - the policy in force from now on; old ones are forgotten */
+must_check int registry_policy_add(struct registry *r, const char *text,
+				   uint64_t since_s);
+/* registry_policy_drop() - forget the newest: the one before it is in force */
+must_check int registry_policy_drop(struct registry *r);
+/* registry_policy() - the newest, on the heap; NULL: none. since_s may be NULL */
+must_check char *registry_policy(struct registry *r, uint64_t *since_s,
+				 unsigned *kept);

@@ -105,6 +105,8 @@ static bool publish(struct members *m, struct member *n)
 	if (!publish_routes(n))
 		return false;
 	members_touch(m, n);
+	if (m->access.policy) /* whom it may reach, and what it lets in */
+		members_changed(m, n, n->version);
 	return true;
 }
 

@@ -322,6 +322,13 @@ static void on_removed(void *owner, const struct key_public *tunnel)
 	relay_service_remove(r->relay, tunnel);
 }
 
+static void on_joined(void *owner, const struct key_public *tunnel)
+{
+	struct run *r = owner;
+
+	relay_service_readmit(r->relay, tunnel);
+}
+
 static bool start_server(struct run *r, char why[static 512])
 {
 	struct server_params p = {
@@ -330,6 +337,7 @@ static bool start_server(struct run *r, char why[static 512])
 		.sign = &r->sign, .network = r->network,
 		.overlay = { r->overlay[0], r->overlay[1] },
 		.owner = r, .node_removed = on_removed,
+		.node_joined = on_joined,
 	};
 
 	choose_url(r, r->listen.port);

@@ -14,43 +14,18 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/stream.h"
-#include "coord/budget.h"
 #include "coord/enrol.h"
 #include "coord/proto.h"
 #include "coord/relays.h"
 #include "coord/record.h"
 #include "coord/routes.h"
-#include "crypto/channel.h"
+#include "coord/session.h"
 #include "relay/token.h"
 
 static const nsec_t login_timeout = SEC(10), push_delay = MSEC(20),
-		    tick_every = SEC(1);
+		    tick_every = SEC(1), probe_timeout = MSEC(1500);
 
-struct session {
-	struct server *server;
-	struct stream *stream;
-	struct channel *channel;
-	struct member *member; /* NULL before join or login */
-	nsec_t since;
-	nsec_t bucket; /* when the rate bucket is full again */
-	nsec_t token_renewal;
-	uint64_t sent; /* version of the map that it has */
-	struct budget *budget; /* heap: most sessions never signal */
-	struct session *next, **link;
-};
-
-struct server {
-	struct server_params p;
-	struct stream_server *streams;
-	struct members members;
-	struct loop_timer tick, push;
-	bool push_armed;
-	struct session *sessions;
-	struct server_stats stats;
-};
-
-static uint64_t wall_s(void)
+uint64_t server_wall_s(void)
 {
 	return time_wall() / SEC(1);
 }
@@ -87,6 +62,7 @@ static void end_session(struct session *x)
 		x->next->link = x->link;
 	x->server->stats.connections--;
 	channel_free(x->channel);
+	json_decref(x->waiting);
 	free(x->budget);
 	free(x);
 }
@@ -97,9 +73,9 @@ static void close_session(struct session *x)
 	end_session(x);
 }
 
-static bool tell(struct session *x, json_t *o)
+void server_tell(struct session *x, json_t *o)
 {
-	return proto_send(x->stream, x->channel, o);
+	proto_send(x->stream, x->channel, o);
 }
 
 static void tell_error(struct session *x, const char *code, const char *text,
@@ -110,7 +86,7 @@ static void tell_error(struct session *x, const char *code, const char *text,
 	proto_set_text(o, "code", code);
 	proto_set_text(o, "text", text);
 	proto_set_bool(o, "final", final);
-	tell(x, o);
+	server_tell(x, o);
 }
 
 /* ---- what we push ---- */
@@ -122,39 +98,49 @@ static void send_part(void *owner, json_t *o)
 	x->server->stats.full_maps += proto_bool(o, "full") &&
 				      json_object_get(o, "self");
 	x->server->stats.deltas += !proto_bool(o, "full");
-	tell(x, o);
+	server_tell(x, o);
 }
 
 static void send_map(struct session *x, uint64_t from)
 {
-	members_map(&x->server->members, x->member, from, wall_s(), send_part, x);
-	x->sent = x->server->members.version;
+	/* What says nothing is not sent: the node keeps its version, and so do we. */
+	if (members_map(&x->server->members, x->member, from, server_wall_s(),
+			send_part, x))
+		x->sent = x->server->members.version;
+	else
+		x->sent = from;
 }
 
-static void send_token(struct session *x, nsec_t now)
+void server_send_token(struct session *x, nsec_t now)
 {
 	struct token t = { .node = x->member->row.tunnel,
 			   .network = x->server->p.network,
-			   .expires_s = wall_s() + TOKEN_LIFETIME_S };
+			   .expires_s = server_wall_s() + TOKEN_LIFETIME_S };
 	uint8_t m[TOKEN_OCTETS];
-	json_t *o = proto_new(PROTO_TOKEN);
+	json_t *o;
 
+	x->token_renewal = nsec_add(now, SEC(TOKEN_LIFETIME_S / 2));
+	if (x->member->row.waiting)
+		return;
+	o = proto_new(PROTO_TOKEN);
 	token_sign(&t, x->server->p.sign, m);
 	proto_set_octets(o, "token", m, sizeof(m));
 	proto_set_number(o, "expires", t.expires_s);
-	tell(x, o);
-	x->token_renewal = nsec_add(now, SEC(TOKEN_LIFETIME_S / 2));
+	server_tell(x, o);
 }
 
-static void on_push(struct loop_timer *t, nsec_t now)
+void server_push(struct server *s)
 {
-	struct server *s = container_of(t, struct server, push);
-
-	(void)now;
 	s->push_armed = false;
 	for (struct session *x = s->sessions; x; x = x->next)
 		if (x->member && x->sent < s->members.version)
 			send_map(x, x->sent);
+}
+
+static void on_push(struct loop_timer *t, nsec_t now)
+{
+	(void)now;
+	server_push(container_of(t, struct server, push));
 }
 
 static void expire_member(struct session *x)
@@ -164,19 +150,23 @@ static void expire_member(struct session *x)
 	close_session(x);
 }
 
+static void admit_waiting(struct session *x);
+
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
 	struct server *s = container_of(t, struct server, tick);
-	uint64_t now_s = wall_s();
+	uint64_t now_s = server_wall_s();
 
 	for (struct session *x = s->sessions, *next; x; x = next) {
 		next = x->next;
-		if (!x->member && nsec_since(x->since, now) > login_timeout)
+		if (x->waiting && nsec_since(x->waits_since, now) > probe_timeout)
+			admit_waiting(x);
+		else if (!x->member && nsec_since(x->since, now) > login_timeout)
 			close_session(x);
 		else if (x->member && members_expired(x->member, now_s))
 			expire_member(x);
 		else if (x->member && now >= x->token_renewal)
-			send_token(x, now);
+			server_send_token(x, now);
 	}
 	loop_timer_at(&s->tick, nsec_add(now, tick_every));
 }
@@ -201,33 +191,108 @@ static void welcome(struct session *x, struct member *n, const json_t *o)
 	s->stats.logins++;
 	proto_set_number(w, "id", n->row.id);
 	proto_set_text(w, "name", n->row.name);
-	proto_set_number(w, "time", wall_s());
-	tell(x, w);
-	send_token(x, time_now());
+	proto_set_number(w, "time", server_wall_s());
+	server_tell(x, w);
+	server_send_token(x, time_now());
 	send_map(x, proto_number(o, "network") == s->p.network ? held : 0);
 	arm_push(s, push_delay);
 	log_info("node %s: online from %s", n->row.name, stream_peer(x->stream));
 }
 
-static void on_login(struct session *x, const json_t *o, bool join)
+/* ---- two machines with one key ---- */
+
+/* A node that connects anew says so: the program is the same. Another program with the
+ * same key is a node that was started again, if the older session is dead, else a copy:
+ * ask the older one for a sign of life first. */
+static bool may_be_copy(const struct session *x, const struct member *n)
+{
+	return n->session && n->session != x &&
+	       (!x->instance || n->session->instance != x->instance);
+}
+
+static void ask_older(struct session *x, struct member *n, json_t *o)
+{
+	server_tell(n->session, proto_new(PROTO_PROBE));
+	json_decref(x->waiting);
+	x->waiting = json_incref(o);
+	x->waits_since = time_now();
+}
+
+static struct member *member_waited_for(const struct session *x)
+{
+	return members_by_machine(&x->server->members, channel_peer(x->channel));
+}
+
+static void admit_waiting(struct session *x)
+{
+	struct member *n = member_waited_for(x);
+	json_t *o = x->waiting;
+
+	x->waiting = NULL;
+	if (n)
+		welcome(x, n, o);
+	else
+		close_session(x);
+	json_decref(o);
+}
+
+/* on_probe() - the older session lives: the newer is a copy; both are told */
+static void on_probe(struct session *x)
+{
+	static const char newer[] =
+		"another machine with the same keys is connected: this state "
+		"folder was copied. Stop one of them, remove its state folder, "
+		"and join with a new invite";
+	static const char older[] =
+		"a second machine tried to connect with this node's keys from %s: "
+		"its state folder was copied. Remove the folder there, and join "
+		"with a new invite; if that machine is unknown to you, remove "
+		"this node and join anew";
+	char text[512];
+
+	for (struct session *y = x->server->sessions, *next; y; y = next) {
+		json_t *o;
+
+		next = y->next;
+		if (!y->waiting || member_waited_for(y) != x->member)
+			continue;
+		snprintf(text, sizeof(text), older, stream_peer(y->stream));
+		o = proto_new(PROTO_WARNING);
+		proto_set_text(o, "text", text);
+		server_tell(x, o);
+		log_warn("node %s: a second machine with its keys, from %s, was "
+			 "refused", x->member->row.name, stream_peer(y->stream));
+		tell_error(y, "copy", newer, true);
+		close_session(y);
+	}
+}
+
+static void on_login(struct session *x, json_t *o, bool join)
 {
 	struct server *s = x->server;
 	const struct enrol e = { &s->members, channel_peer(x->channel), o,
-				 wall_s() };
+				 server_wall_s(), s->approve };
 	const char *code = NULL, *why;
 	struct member *n = NULL;
 	unsigned before = s->members.count;
 
 	why = join ? enrol_join(&e, &n, &code) : enrol_login(&e, &n, &code);
+	x->instance = proto_number(o, "instance");
+	if (!why && may_be_copy(x, n)) {
+		ask_older(x, n, o);
+		return;
+	}
 	if (!why) {
 		s->stats.joins += s->members.count - before;
+		if (join && s->p.node_joined)
+			s->p.node_joined(s->p.owner, &n->row.tunnel);
 		welcome(x, n, o);
 		return;
 	}
 	log_warn("%s from %s refused: %s", join ? "join" : "login",
 		 stream_peer(x->stream), why);
 	if (!strcmp(code, "removed"))
-		tell(x, proto_new(PROTO_REMOVED));
+		server_tell(x, proto_new(PROTO_REMOVED));
 	else
 		tell_error(x, code, why, strcmp(code, "database") != 0);
 	close_session(x);
@@ -279,13 +344,15 @@ static void on_signal(struct session *x, const json_t *o)
 		return;
 	}
 	peer = members_by_tunnel(&x->server->members, &to);
-	if (!peer || !peer->session || members_expired(peer, wall_s()))
+	members_settle(&x->server->members);
+	if (!peer || !peer->session ||
+	    !members_sees(&x->server->members, peer, x->member, server_wall_s()))
 		return;
 	out = proto_new(PROTO_SIGNAL);
 	proto_set_key(out, "from", &x->member->row.tunnel);
 	proto_set_octets(out, "m", m, n);
 	stats->signals++;
-	tell(peer->session, out);
+	server_tell(peer->session, out);
 }
 
 /* The member is gone afterwards; its session, if any, has no member. */
@@ -314,11 +381,11 @@ static void on_leave(struct session *x)
 	if (why)
 		tell_error(x, "database", why, false);
 	else
-		tell(x, proto_new(PROTO_LEFT));
+		server_tell(x, proto_new(PROTO_LEFT));
 	close_session(x);
 }
 
-static void take_of_member(struct session *x, enum proto_type type, const json_t *o)
+static void take_of_member(struct session *x, enum proto_type type, json_t *o)
 {
 	switch (type) {
 	case PROTO_JOIN:
@@ -337,6 +404,10 @@ static void take_of_member(struct session *x, enum proto_type type, const json_t
 	case PROTO_LEAVE:
 		on_leave(x);
 		return;
+	case PROTO_PROBE:
+		on_probe(x);
+		return;
+	case PROTO_WARNING:
 	case PROTO_WELCOME:
 	case PROTO_NETMAP:
 	case PROTO_TOKEN:
@@ -350,7 +421,7 @@ static void take_of_member(struct session *x, enum proto_type type, const json_t
 }
 
 /* Everything but join and login needs a member: denied by default. */
-static void take(struct session *x, enum proto_type type, const json_t *o)
+static void take(struct session *x, enum proto_type type, json_t *o)
 {
 	if (x->member)
 		take_of_member(x, type, o);
@@ -480,6 +551,8 @@ static bool start(struct server *s, char why[static 256])
 	s->members.network = s->p.network;
 	memcpy(s->members.overlay, s->p.overlay, sizeof(s->p.overlay));
 	load_relays(s);
+	if (!server_load_policy(s, why))
+		return false;
 	s->streams = stream_server_new(&p, why);
 	if (!s->streams)
 		return false;
@@ -581,7 +654,7 @@ const char *server_remove(struct server *s, const char *node)
 	why = forget(s, n);
 	if (why || !x)
 		return why;
-	tell(x, proto_new(PROTO_REMOVED));
+	server_tell(x, proto_new(PROTO_REMOVED));
 	close_session(x);
 	return NULL;
 }
@@ -595,12 +668,12 @@ const char *server_expire(struct server *s, const char *node)
 	if (!n)
 		return "there is no node of that name; adit-coord nodes lists them";
 	row = n->row;
-	row.expires_s = wall_s();
+	row.expires_s = server_wall_s();
 	row.changed = version;
 	if (!version || registry_node_set(s->p.registry, &row) < 0)
 		return "the database refused; see the server's log and its disk";
 	n->row = row;
-	n->version = version;
+	n->version = n->hidden = version;
 	if (n->session)
 		expire_member(n->session);
 	if (s->p.node_removed)
@@ -645,7 +718,9 @@ static json_t *node_json(const struct member *n)
 	json_object_set_new(o, "addresses", addresses);
 	proto_set_bool(o, "online", n->session != NULL);
 	proto_set_number(o, "created", n->row.created_s);
-	proto_set_bool(o, "expired", members_expired(n, wall_s()));
+	proto_set_bool(o, "waiting", n->row.waiting);
+	proto_set_text(o, "tags", n->row.tags);
+	proto_set_bool(o, "expired", members_expired(n, server_wall_s()));
 	if (n->session)
 		proto_set_text(o, "from", stream_peer(n->session->stream));
 	return o;

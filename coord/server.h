@@ -42,6 +42,8 @@ struct server_params {
 	void *owner;
 	/* node_removed() - its tokens are void: tell the relay; may be NULL */
 	void (*node_removed)(void *owner, const struct key_public *tunnel);
+	/* node_joined() - its tokens count, whatever was before; may be NULL */
+	void (*node_joined)(void *owner, const struct key_public *tunnel);
 };
 
 /* server_new() - listens at once; NULL: why is a sentence */
@@ -58,6 +60,17 @@ json_t *server_relays(const struct server *s); /* a new reference */
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */
+const char *server_approve(struct server *s, const char *node);
+const char *server_set_approve(struct server *s, bool on); /* for new nodes */
+
+/* Policies: NULL, or a sentence, which may be in why; "LINE: reason" if the text is
+ * wrong. A policy whose tests do not hold for the members of now is refused. */
+const char *server_policy_check(struct server *s, const char *text, json_t *out,
+				char why[static 512]);
+const char *server_policy_set(struct server *s, const char *text,
+			      char why[static 512]);
+const char *server_policy_rollback(struct server *s, json_t *out,
+				   char why[static 512]);
 json_t *server_routes(const struct server *s); /* a new reference */
 /* server_route() - approve or revoke a subnet of a node; false: why is a sentence */
 bool server_route(struct server *s, const char *node, const char *prefix, bool approve,

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/acl.h"
+
 static void retire(struct fwd *f, void *object, void (*release)(void *))
 {
 	struct fwd_retired *r;
@@ -68,6 +70,10 @@ int fwd_init(struct fwd *f)
 	if (!t)
 		return -ENOMEM;
 	memset(f, 0, sizeof(*f));
+	if (flows_init(&f->flows) < 0) {
+		trie_free(t);
+		return -ENOMEM;
+	}
 	for (unsigned i = 0; i < FWD_WORKERS_MAX; i++)
 		atomic_init(&f->workers[i].seen, UINT64_MAX);
 	atomic_init(&f->routes, t);
@@ -80,6 +86,8 @@ void fwd_done(struct fwd *f)
 	for (unsigned i = 0; i < FWD_CHUNKS; i++)
 		free(atomic_load(&f->chunks[i]));
 	trie_free(atomic_load(&f->routes));
+	acl_free(atomic_load(&f->acl));
+	flows_done(&f->flows);
 	free(f->free_slots);
 	memset(f, 0, sizeof(*f));
 }
@@ -199,4 +207,14 @@ static void release_trie(void *t)
 void fwd_set_routes(struct fwd *f, struct trie *t)
 {
 	retire(f, atomic_exchange(&f->routes, t), release_trie);
+}
+
+static void release_acl(void *a)
+{
+	acl_free(a);
+}
+
+void fwd_set_acl(struct fwd *f, struct acl *a)
+{
+	retire(f, atomic_exchange(&f->acl, a), release_acl);
 }

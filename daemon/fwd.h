@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "base/trie.h"
 #include "crypto/tunnel.h"
+#include "daemon/flows.h"
 #include "relay/client.h"
 
 enum {
@@ -67,6 +68,8 @@ struct fwd_slot {
 	_Atomic(struct session *) sessions[TUNNEL_SLOT_SESSIONS];
 };
 
+struct acl;
+
 struct fwd_retired {
 	struct fwd_retired *next;
 	uint64_t epoch;
@@ -77,6 +80,8 @@ struct fwd_retired {
 struct fwd {
 	_Atomic(struct fwd_slot *) chunks[FWD_CHUNKS];
 	_Atomic(struct trie *) routes; /* inner address -> slot */
+	_Atomic(struct acl *) acl; /* what peers may send us; NULL: everything */
+	struct flows flows; /* what we began */
 	_Atomic uint64_t epoch; /* grows with each retirement */
 	struct {
 		_Alignas(64) _Atomic uint64_t seen; /* UINT64_MAX: asleep */
@@ -103,6 +108,9 @@ void fwd_session_use(struct fwd_peer *p, struct session *s); /* NULL: stage */
 void fwd_session_retire(struct fwd *f, struct session *s); /* frees it in time */
 void fwd_set_egress(struct fwd *f, struct fwd_peer *p, struct egress_pair *e);
 void fwd_set_routes(struct fwd *f, struct trie *t); /* takes ownership */
+
+/* fwd_set_acl() - takes ownership; NULL: no policy */
+void fwd_set_acl(struct fwd *f, struct acl *a);
 
 /* fwd_reclaim() - free what no worker can hold any more; cheap when there is nothing.
  * Return: something is still waiting */

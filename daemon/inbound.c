@@ -6,13 +6,15 @@
  * 2. what is not data goes to the control thread
  * 3. the receiver index finds session and peer; session_open() opens runs side by side
  * 4. ip_parse() and the trie: may this peer use this source?
- * 5. offload_merge() joins packets of a flow, device_write() hands them over
+ * 5. acl_inbound(): does the access policy let it in?
+ * 6. offload_merge() joins packets of a flow, device_write() hands them over
  */
 #include "daemon/worker.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/acl.h"
 #include "tun/ecn.h"
 #include "tun/ip.h"
 
@@ -67,16 +69,30 @@ static bool owns_source(struct worker *w, struct pending *b,
 	return true;
 }
 
+static enum drop check_access(struct worker *w, const struct fwd_peer *p,
+			      const uint8_t *inner, size_t n)
+{
+	const struct acl *a =
+		atomic_load_explicit(&w->fwd->acl, memory_order_acquire);
+
+	return a ? acl_inbound(a, &w->fwd->flows, &w->memo, p->slot, inner, n,
+			       w->now) : DROP_NONE;
+}
+
 static enum drop deliver(struct worker *w, struct pending *b,
 			 const struct session_in *in)
 {
 	uint8_t *inner = in->data + sizeof(struct message_data);
 	struct ip_header ip;
+	enum drop d;
 
 	if (!ip_parse(inner, in->inner, &ip))
 		return DROP_INNER_MALFORMED;
 	if (!owns_source(w, b, &ip))
 		return DROP_INNER_SOURCE;
+	d = check_access(w, b->peer, inner, ip.length);
+	if (d != DROP_NONE)
+		return d;
 	if (!ecn_decapsulate(inner, b->train->tos))
 		return DROP_INNER_ECN;
 	if (w->merge_count == OFFLOAD_MERGE_MAX)

@@ -266,9 +266,19 @@ static void on_joined(void *owner)
 	log_info("joined the network of %s", n->state.coord.url);
 }
 
+static void on_warned(void *owner, const char *text)
+{
+	struct node *n = owner;
+
+	log_warn("coordination server: %s", text);
+	snprintf(n->coord_says, sizeof(n->coord_says), "%s", text);
+}
+
 static void on_refused(void *owner, const char *why)
 {
 	struct node *n = owner;
+
+	snprintf(n->coord_says, sizeof(n->coord_says), "%s", why);
 
 	log_error("coordination server: refused: %s", why);
 	if (n->state.joining) {
@@ -373,6 +383,7 @@ void network_start(struct node *n)
 		.state_changed = on_state,
 		.joined = on_joined,
 		.refused = on_refused,
+		.warned = on_warned,
 		.netmap_changed = on_netmap,
 		.token = on_token,
 		.signal = on_signal,
@@ -397,6 +408,7 @@ void network_stop(struct node *n)
 	coord_client_free(n->coord);
 	n->coord = NULL;
 	n->coord_connected = false;
+	n->coord_says[0] = 0;
 }
 
 int network_join(struct node *n, const char *invite, const char *hostname,

@@ -134,6 +134,7 @@ struct node {
 	struct worker stream_worker; /* without thread: takes in what streams bring */
 	struct ring stream_notes;
 	struct fwd fwd;
+	uint64_t acl_made_of; /* fingerprint of what the access rules were made of */
 	int notes_fd;
 	struct loop_watch notes_watch;
 	struct aead_thread *aead; /* the control thread's */
@@ -180,6 +181,7 @@ struct node {
 	struct coord_client *coord;
 	bool coord_connected;
 	char coord_why[256]; /* it is not connected; "": it is */
+	char coord_says[512]; /* why it refused us, or warns; "": nothing */
 	int64_t clock_offset_s; /* server's clock minus ours */
 
 	/* names */

@@ -4,7 +4,8 @@
  *
  * 1. device_read() gives one packet or one TSO/USO super-packet of a flow
  * 2. ip_parse() finds its destination, the trie its peer
- * 3. offload_split() cuts it into the arena, room left for headers and tags
+ * 3. flows_outbound() notes what we begin, so that answers pass the access rules
+ *    offload_split() cuts it into the arena, room left for headers and tags
  * 4. session_seal() seals runs of the same session side by side
  * 5. udp_send() sends each run as one train, behind a relay header if need be
  * A peer without a session gets its packets staged with the control thread.
@@ -178,6 +179,7 @@ static void take_read(struct worker *w, struct turn *t, size_t n)
 		return;
 	}
 	note_traffic(w, p);
+	flows_outbound(&w->fwd->flows, w->read_buffer + vnet, ip.length, w->now);
 	s = atomic_load_explicit(&p->send, memory_order_acquire);
 	e = atomic_load_explicit(&p->egress, memory_order_acquire);
 	if (s && e && e->best.usable)

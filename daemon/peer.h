@@ -70,6 +70,8 @@ struct peer *peers_by_text(const struct node *n, const char *text);
 
 /* peers_publish_routes() - inner prefixes -> peers, for the workers and the host */
 void peers_publish_routes(struct node *n);
+/* peers_publish_acl() - what each peer may send us, if the policy or peers changed */
+void peers_publish_acl(struct node *n);
 void peers_run_due(struct node *n, nsec_t now);
 void peers_refresh_hints(struct node *n); /* the epoch changed */
 /* peers_save_soon() - paths.json in a second */

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "daemon/acl.h"
 #include "daemon/routes.h"
 
 struct peer *peers_by_key(const struct node *n, const struct key_public *k)
@@ -73,6 +74,95 @@ void peers_publish_routes(struct node *n)
 	}
 	if (t)
 		fwd_set_routes(&n->fwd, t);
+	peers_publish_acl(n);
+}
+
+/* ---- access ---- */
+
+static int by_id(const void *id, const void *node)
+{
+	uint64_t a = *(const uint64_t *)id;
+	uint64_t b = ((const struct netmap_node *)node)->id;
+
+	return a < b ? -1 : a > b;
+}
+
+static struct acl_peer acl_peer_of(const struct node *n, const struct peer *p)
+{
+	const struct netmap_node *m = NULL;
+	struct acl_peer a = { .slot = p->fwd->slot, .exempt = !p->id,
+			      .node = { .name = p->name, .v4 = p->v4,
+					.v6 = p->v6 } };
+
+	if (p->id && n->netmap.peer_count)
+		m = bsearch(&p->id, n->netmap.peers, n->netmap.peer_count,
+			    sizeof(*n->netmap.peers), by_id);
+	if (m)
+		a.node.tags = m->tags;
+	return a;
+}
+
+/* FNV-1a */
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+	const uint8_t *b = p;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t fingerprint(const struct node *n, const struct acl_peer *a,
+			    unsigned count)
+{
+	uint64_t h = mix(0xcbf29ce484222325u, &n->netmap.rules_change,
+			 sizeof(n->netmap.rules_change));
+
+	h = mix(h, &n->netmap.self.v4, sizeof(n->netmap.self.v4));
+	h = mix(h, &n->netmap.self.v6, sizeof(n->netmap.self.v6));
+	for (unsigned i = 0; i < count; i++) {
+		const struct rules_node *r = &a[i].node;
+
+		h = mix(h, &a[i].slot, sizeof(a[i].slot));
+		h = mix(h, &a[i].exempt, sizeof(a[i].exempt));
+		h = mix(h, &r->v4, sizeof(r->v4));
+		h = mix(h, &r->v6, sizeof(r->v6));
+		h = mix(h, r->name, strlen(r->name) + 1);
+		h = mix(h, r->tags ? r->tags : "",
+			r->tags ? strlen(r->tags) + 1 : 1);
+	}
+	return h | 1; /* 0: none were made */
+}
+
+void peers_publish_acl(struct node *n)
+{
+	const struct netmap_node *self = &n->netmap.self;
+	const struct rules_node us = { .name = self->name, .v4 = self->v4,
+				       .v6 = self->v6 };
+	struct acl_peer *list;
+	struct acl *a = NULL;
+	uint64_t made_of;
+
+	if (!n->netmap.rules) {
+		if (n->acl_made_of)
+			fwd_set_acl(&n->fwd, NULL);
+		n->acl_made_of = 0;
+		return;
+	}
+	list = calloc(n->peer_count + 1, sizeof(*list));
+	for (unsigned i = 0; list && i < n->peer_count; i++)
+		list[i] = acl_peer_of(n, n->peers[i]);
+	made_of = list ? fingerprint(n, list, n->peer_count) : 0;
+	if (list && made_of != n->acl_made_of) {
+		a = acl_new(n->netmap.rules, &us, list, n->peer_count);
+		if (a)
+			fwd_set_acl(&n->fwd, a);
+		else
+			log_error("access policy: out of memory; the one before "
+				  "goes on");
+		n->acl_made_of = a ? made_of : n->acl_made_of;
+	}
+	free(list);
 }
 
 void peers_run_due(struct node *n, nsec_t now)
@@ -108,6 +198,7 @@ static void refresh_hints_of(struct node *n, struct peer *p)
 void peers_refresh_hints(struct node *n)
 {
 	hmap_clear(&n->by_hint);
+	flows_sweep(&n->fwd.flows, time_now()); /* at least once an hour */
 	for (unsigned i = 0; i < n->peer_count; i++)
 		if (n->peers[i]->paths)
 			refresh_hints_of(n, n->peers[i]);

@@ -136,7 +136,9 @@ static const char *state_name(const struct node *n)
 {
 	if (!n->state.enrolled && !n->conf.peer_count)
 		return "needs-join";
-	return n->up ? "running" : "stopped";
+	if (!n->up)
+		return "stopped";
+	return n->netmap.waiting ? "waiting-for-approval" : "running";
 }
 
 json_t *status_self(struct node *n)
@@ -180,10 +182,11 @@ json_t *status_json(struct node *n)
 	for (unsigned i = 0; i < n->peer_count; i++)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
-		"{s:i,s:s,s:o,s:{s:o,s:b},s:o,s:o,s:o,s:s,s:i,s:I,s:o,s:o}", "version",
+		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:I,s:o,s:o}", "version",
 		STATUS_VERSION, "state", state_name(n), "self", status_self(n),
 		"coord", "url", text_or_null(n->state.coord.url), "connected",
-		n->coord_connected, "relays", relays_json(n), "peers", peers,
+		n->coord_connected, "says", text_or_null(n->coord_says), "policy",
+		n->netmap.rules != NULL, "relays", relays_json(n), "peers", peers,
 		"drops", drops_json(n), "aead",
 		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,
 		"netmap", (json_int_t)n->netmap.version, "names",

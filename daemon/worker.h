@@ -81,6 +81,7 @@ struct worker {
 	struct aead_thread *aead;
 	struct offload_merger *merger;
 	struct drop_counts drops;
+	struct flows_memo memo; /* the peers' flow that was noted last */
 	uint8_t *read_buffer; /* one TUN read */
 	uint8_t *arena; /* sealed packets */
 	uint8_t *receive_buffers; /* WORKER_TRAINS trains */

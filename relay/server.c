@@ -637,6 +637,13 @@ bool relay_server_knows(const struct relay_server *s,
 	return roster_by_route(&s->roster, route) != NULL;
 }
 
+void relay_server_readmit(struct relay_server *s, const struct key_public *node)
+{
+	for (unsigned i = 0; i < REMOVED_MAX; i++)
+		if (key_public_eq(&s->removed[i].key, node))
+			s->removed[i].at = 0;
+}
+
 void relay_server_stats(const struct relay_server *s,
 			struct relay_server_stats *out)
 {

@@ -110,6 +110,8 @@ void relay_server_closed(struct relay_server *s, const struct relay_route *route
 /* relay_server_knows() - is a client registered on this route? */
 bool relay_server_knows(const struct relay_server *s,
 			const struct relay_route *route);
+/* relay_server_readmit() - a node that was removed is a member again */
+void relay_server_readmit(struct relay_server *s, const struct key_public *node);
 
 struct relay_server_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets;

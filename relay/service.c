@@ -589,6 +589,13 @@ bool relay_service_knows(struct relay_service *s, const struct relay_route *rout
 	return knows;
 }
 
+void relay_service_readmit(struct relay_service *s, const struct key_public *node)
+{
+	pthread_mutex_lock(&s->lock);
+	relay_server_readmit(s->server, node);
+	pthread_mutex_unlock(&s->lock);
+}
+
 void relay_service_stats(struct relay_service *s, struct relay_service_stats *out)
 {
 	struct relay_server_stats e;

@@ -58,6 +58,8 @@ void relay_service_closed(struct relay_service *s,
 			  const struct relay_route *route);
 bool relay_service_knows(struct relay_service *s,
 			 const struct relay_route *route);
+/* relay_service_readmit() - it is a member again, with the same key */
+void relay_service_readmit(struct relay_service *s, const struct key_public *node);
 
 struct relay_service_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets, stun_answers;

@@ -9,6 +9,31 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/wire.h"
+
+/* RFC 791 s3.1 */
+struct ipv4_header {
+	uint8_t version_length; /* 4 bits each; length in 32-bit words */
+	uint8_t tos;
+	be16 length;
+	be16 id;
+	be16 fragment;
+	uint8_t ttl;
+	uint8_t protocol;
+	be16 checksum;
+	uint8_t source[4], destination[4];
+};
+WIRE_SIZE(struct ipv4_header, 20);
+
+/* RFC 8200 s3 */
+struct ipv6_header {
+	be32 version_class_flow; /* 4, 8, 20 bits */
+	be16 payload; /* octets behind this header */
+	uint8_t next;
+	uint8_t hop_limit;
+	uint8_t source[16], destination[16];
+};
+WIRE_SIZE(struct ipv6_header, 40);
 
 struct ip_header {
 	bool v6;

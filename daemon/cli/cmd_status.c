@@ -127,6 +127,7 @@ static void print_self(const json_t *status)
 	const json_t *self = json_object_get(status, "self");
 	const json_t *coord = json_object_get(status, "coord");
 	char name[SHOW_CELL], address[SHOW_CELL], url[SHOW_CELL];
+	const char *says = json_string_value(json_object_get(coord, "says"));
 	bool connected = json_is_true(json_object_get(coord, "connected"));
 
 	show_cell(show_member(self, "name", name), 0, SHOW_BOLD);
@@ -134,7 +135,10 @@ static void print_self(const json_t *status)
 	if (strcmp(show_member(coord, "url", url), "-"))
 		printf("  %s %s", connected ? "connected to" : "cannot reach",
 		       url);
-	puts("\n");
+	puts("");
+	if (says)
+		printf("the server says: %s\n", says);
+	puts("");
 }
 
 /* print_advice() - what keeps names or routes from working, as aditd says */
@@ -159,6 +163,11 @@ static int print_status(const json_t *status)
 	print_self(status);
 	if (!strcmp(state, "stopped")) {
 		puts("stopped; start with: adit up");
+		return EXIT_DONE;
+	}
+	if (!strcmp(state, "waiting-for-approval")) {
+		puts("waiting for approval: an administrator lets this node in "
+		     "with adit-coord approve");
 		return EXIT_DONE;
 	}
 	if (!print_peers(json_object_get(status, "peers"))) {

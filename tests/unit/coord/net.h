@@ -133,7 +133,7 @@ static inline void net_invite(struct net *n, bool reusable, uint64_t expires_s,
 			      uint8_t secret[static INVITE_SECRET_OCTETS])
 {
 	struct registry_invite i = { .reusable = reusable, .expires_s = expires_s,
-				     .tags = "[]" };
+				     .tags = "" };
 
 	rand_bytes(secret, INVITE_SECRET_OCTETS);
 	enrol_invite_hash(secret, i.hash);

@@ -88,7 +88,7 @@ static void nodes_stay_and_are_unique(void **state)
 	uint64_t id;
 	struct stat st;
 
-	assert_int_equal(registry_node_add(r, &n, "[]"), 0);
+	assert_int_equal(registry_node_add(r, &n), 0);
 	id = n.id;
 	for (unsigned i = 0; i < 5; i++) {
 		twin = node(2, "b");
@@ -102,7 +102,7 @@ static void nodes_stay_and_are_unique(void **state)
 			twin.v6 = n.v6;
 		if (i == 4)
 			strcpy(twin.name, "a");
-		assert_int_equal(registry_node_add(r, &twin, "[]"), -EEXIST);
+		assert_int_equal(registry_node_add(r, &twin), -EEXIST);
 	}
 	close_it(state);
 	open_it(state);
@@ -111,7 +111,7 @@ static void nodes_stay_and_are_unique(void **state)
 	assert_memory_equal(&s.last, &n, sizeof(n));
 	assert_int_equal(registry_node_remove(r, id, 9), 0);
 	assert_true(registry_was_removed(r, &n.machine));
-	assert_int_equal(registry_node_add(r, &n, "[]"), 0);
+	assert_int_equal(registry_node_add(r, &n), 0);
 	assert_true(n.id > id); /* never reused */
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 077, 0);
@@ -119,7 +119,7 @@ static void nodes_stay_and_are_unique(void **state)
 
 static void invites(void **state)
 {
-	struct registry_invite i = { .hash = { 1 }, .expires_s = 100, .tags = "[]",
+	struct registry_invite i = { .hash = { 1 }, .expires_s = 100, .tags = "",
 				     .name = "n" }, got;
 	uint8_t other[REGISTRY_HASH] = { 2 };
 
@@ -150,7 +150,7 @@ static void invites(void **state)
 /* 16 processes with connections of their own. */
 static void one_process_gets_it(void **state)
 {
-	struct registry_invite i = { .hash = { 9 }, .expires_s = 100, .tags = "[]" };
+	struct registry_invite i = { .hash = { 9 }, .expires_s = 100, .tags = "" };
 	pid_t children[16];
 	unsigned winners = 0;
 

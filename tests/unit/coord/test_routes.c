@@ -23,7 +23,7 @@ static struct member *member(uint8_t c, const char *name)
 	strcpy(row.name, name);
 	row.v6.b[0] = 0xfd;
 	row.v6.b[15] = c;
-	assert_int_equal(registry_node_add(r, &row, "[]"), 0);
+	assert_int_equal(registry_node_add(r, &row), 0);
 	n = members_add(&m, &row);
 	assert_non_null(n);
 	return n;
