@@ -6,6 +6,8 @@
 # a sits behind r1, which runs miniupnpd and speaks one protocol at a time; b sits behind a
 # NAT that takes another random port for each destination. A mapping is advertised only
 # once a packet from outside has come through it; then b reaches a directly at once.
+LOG_LEVEL=${LOG_LEVEL:-debug} # what the child says is looked for below
+export LOG_LEVEL
 . "$(dirname "$0")/lib.sh"
 
 # igd_start PROTOCOL [LINE...] - router r1 speaks pcp, natpmp or upnp alone; more lines of
