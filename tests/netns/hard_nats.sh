@@ -28,6 +28,6 @@ lab_need
 adit_up symmetric-block home
 one symmetric-block block 15
 one symmetric-pf high-random 25
-one symmetric-random random 30
+one symmetric-random random 60 # 95 % in the first search, another follows
 paths_are direct || lab_logs
 finish

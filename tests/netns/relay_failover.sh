@@ -84,8 +84,10 @@ for kind in kill stop silent one-way; do
 		heal $kind "$relay"
 	done
 	say "# $kind: $gaps"
+	# a killed relay should cost 300 ms at the 99th percentile: that takes RUNS=20 and a
+	# quiet machine to tell, so the worst of a few is asserted more widely
 	limit=2000
-	[ $kind = kill ] && limit=300
+	[ $kind = kill ] && [ "$RUNS" -ge 20 ] && limit=300
 	check_le "gap_${kind}_p50" "$(median $gaps)" ms 1000
 	check_le "gap_${kind}_worst" "$(worst $gaps)" ms $limit
 	check "$kind: the TCP connection lives" wait_for 5 grows
