@@ -189,7 +189,7 @@ lab_logs() {
 spawn() {
 	local host=$1 name=$2 pid
 	shift 2
-	ip netns exec "$LAB_PREFIX$host" "$@" >>"$LAB/$host/$name.log" 2>&1 </dev/null &
+	${SPAWN:-} ip netns exec "$LAB_PREFIX$host" "$@" >>"$LAB/$host/$name.log" 2>&1 </dev/null &
 	pid=$!
 	disown $pid
 	echo $pid >"$LAB/$host/$name.pid"
