@@ -72,7 +72,8 @@
 	X(RELAY_NO_RECEIVER, "relay data for a node that is not here")       \
 	X(RELAY_QUEUE_FULL, "relay queue of that receiver full")             \
 	X(RELAY_RATE, "relay rate of that sender exceeded")                  \
-	X(RELAY_CRYPTO, "relay control frame does not authenticate")
+	X(RELAY_CRYPTO, "relay control frame does not authenticate")         \
+	X(RELAY_QUEUE_LATE, "relay queue of that receiver stood too long")
 
 enum drop {
 #define X(name, text) DROP_##name,

@@ -63,7 +63,8 @@ struct relay_service {
 
 static void enqueue(struct relay_service *s, const struct relay_out *o)
 {
-	drop_count_n(&s->drops, DROP_RELAY_QUEUE_FULL, queue_put(s->queue, o));
+	drop_count_n(&s->drops, DROP_RELAY_QUEUE_FULL,
+		     queue_put(s->queue, o, time_now()));
 }
 
 static struct udp_out udp_out_of(const struct relay_out *o)
@@ -109,19 +110,22 @@ static unsigned same_socket(const struct relay_out *o, unsigned count)
 
 static void drain_queue(struct relay_service *s)
 {
+	struct queue_judged judged = { 0 };
+	nsec_t now = time_now();
 	struct relay_out o;
 	unsigned sent;
 
-	while (queue_peek(s->queue, &o)) {
+	while (queue_peek(s->queue, now, &o, &judged)) {
 		struct udp_out out = udp_out_of(&o);
 		int e = udp_send(&s->sockets[o.to.socket], &out, 1, &sent);
 
 		if (e == -EAGAIN)
-			return;
+			break;
 		if (e)
 			drop_count(&s->drops, DROP_UDP_SEND);
-		queue_pop(s->queue);
+		queue_pop(s->queue, now);
 	}
+	drop_count_n(&s->drops, DROP_RELAY_QUEUE_LATE, judged.dropped);
 }
 
 static void send_stream(struct relay_service *s, const struct relay_out *o)
