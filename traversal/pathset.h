@@ -89,6 +89,17 @@ void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t 
 void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t rtt,
 		       nsec_t now);
 
+/* What a relay costs beside its round trips (traversal.md 6.7). */
+enum pathset_relay_kind {
+	PATHSET_RELAY_UDP, /* until told otherwise */
+	PATHSET_RELAY_PEER, /* another node: not so far off the way, as a rule */
+	PATHSET_RELAY_TLS, /* TCP inside TCP */
+};
+
+/* pathset_set_relay_kind() - of the relay in this slot */
+void pathset_set_relay_kind(struct pathset *ps, unsigned relay,
+			    enum pathset_relay_kind kind);
+
 /* pathset_traffic() - data for or from the peer moves (called at most once a second
  * and at the first packet after idle): be active for 120 s */
 void pathset_traffic(struct pathset *ps, nsec_t now);

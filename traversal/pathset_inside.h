@@ -51,6 +51,7 @@ struct out {
 
 struct relay_slot {
 	bool usable;
+	enum pathset_relay_kind kind;
 	nsec_t hint; /* what the caller said; 0: nothing */
 	nsec_t srtt; /* what our pings say; 0: nothing */
 	uint64_t txid; /* in flight; 0: none */

@@ -8,7 +8,8 @@
  * first that is late puts it in doubt, and data goes through the second one as well;
  * after the third it is left. The choice is sticky: another relay must be better by
  * an eighth and by GAIN, and have answered several pings in a row; it is compared by
- * round trips measured here, or by those of both ends until there are some.
+ * round trips measured here, or by those of both ends until there are some, and by what
+ * relays of its kind cost beside.
  */
 #include "traversal/pathset_inside.h"
 
@@ -28,6 +29,19 @@ enum {
 	PONGS_TRUSTED = 4, /* in a row, before it is moved to */
 	PONGS_MOST = 8,
 };
+
+static const nsec_t bias[] = { /* traversal.md 6.7 */
+	[PATHSET_RELAY_PEER] = MSEC(15),
+	[PATHSET_RELAY_UDP] = MSEC(25),
+	[PATHSET_RELAY_TLS] = MSEC(60),
+};
+
+void pathset_set_relay_kind(struct pathset *ps, unsigned relay,
+			    enum pathset_relay_kind kind)
+{
+	if (relay < PATHSET_RELAYS_MAX)
+		ps->relay[relay].kind = kind;
+}
 
 void pathset_busy(struct pathset *ps, nsec_t now)
 {
@@ -120,7 +134,8 @@ enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay, uint64_t txid
 
 static nsec_t cost(const struct relay_slot *r)
 {
-	nsec_t c = r->srtt ? r->srtt : r->hint ? r->hint : UNKNOWN;
+	nsec_t c = bias[r->kind] +
+		   (r->srtt ? r->srtt : r->hint ? r->hint : UNKNOWN);
 
 	return r->unanswered >= LEFT_AFTER ? c + SILENT : c;
 }

@@ -112,6 +112,42 @@ static void quiet_without_traffic(void **state)
 	pathset_free(p.ps);
 }
 
+/* two relays, in slots 2 and 3: the kind decides, unless one is much nearer */
+static void the_cheapest_kind_of_relay(void **state)
+{
+	static const struct {
+		enum pathset_relay_kind kind[2];
+		nsec_t rtt[2];
+		unsigned best;
+	} rows[] = {
+		{ { PATHSET_RELAY_UDP, PATHSET_RELAY_PEER },
+		  { MSEC(30), MSEC(30) }, 3 },
+		{ { PATHSET_RELAY_UDP, PATHSET_RELAY_PEER },
+		  { MSEC(30), MSEC(41) }, 2 },
+		{ { PATHSET_RELAY_TLS, PATHSET_RELAY_UDP },
+		  { MSEC(30), MSEC(30) }, 3 },
+		{ { PATHSET_RELAY_TLS, PATHSET_RELAY_UDP },
+		  { MSEC(30), MSEC(66) }, 2 },
+	};
+	struct path_info info;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pair p;
+
+		pair_make(&p);
+		pair_start(&p);
+		for (unsigned k = 0; k < 2; k++) {
+			pathset_set_relay_kind(p.ps, 2 + k, rows[i].kind[k]);
+			pathset_set_relay(p.ps, 2 + k, true, rows[i].rtt[k], T0);
+		}
+		(void)count(&p, DISCO_CAND, false, T0);
+		pathset_current(p.ps, &info);
+		assert_int_equal(info.choice.relay, rows[i].best);
+		pathset_free(p.ps);
+	}
+}
+
 static struct disco_message cand(const char *at, enum candidate_kind kind,
 				 uint32_t generation)
 {
@@ -279,6 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quiet_without_traffic),
+		cmocka_unit_test(the_cheapest_kind_of_relay),
 		cmocka_unit_test(where_pings_go_without_openers),
 		cmocka_unit_test(old_and_repeated_cands),
 		cmocka_unit_test(pings_are_answered_and_returned),
