@@ -41,6 +41,8 @@ struct relay_server {
 	struct limiter *greet;
 	struct removed removed[REMOVED_MAX];
 	unsigned removed_next;
+	bool (*admits)(void *owner, const struct key_public *node);
+	void *owner;
 	uint64_t forwarded, forwarded_octets;
 	struct drop_counts drops;
 };
@@ -71,6 +73,8 @@ struct relay_server *relay_server_new(const struct relay_server_params *p)
 	key_public_of(&s->key, &s->public);
 	s->coord = p->coord;
 	s->network = p->network;
+	s->admits = p->admits;
+	s->owner = p->owner;
 	s->rate = p->rate ? p->rate : RATE_USUAL;
 	if (s->rate > RATE_MOST)
 		s->rate = RATE_MOST;
@@ -180,6 +184,8 @@ static bool admit(const struct turn *t, const uint8_t *m, size_t n,
 	if (!token_check(m, n, &s->coord, t->wall_s, out))
 		return false;
 	if (s->network && out->network != s->network)
+		return false;
+	if (s->admits && !s->admits(s->owner, &out->node))
 		return false;
 	return !is_removed(s, &out->node, t->now);
 }

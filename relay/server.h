@@ -73,6 +73,10 @@ struct relay_server_params {
 	uint64_t rate; /* octets a second of one sender; 0: 1.25 * 10^9 */
 	uint64_t seed;
 	uint8_t secret[32]; /* random: cookies of the first two minutes */
+	/* admits() - may this node register, whose token is good? On the thread of
+	 * relay_server_input(); NULL: every node may */
+	bool (*admits)(void *owner, const struct key_public *node);
+	void *owner;
 };
 
 struct relay_server;

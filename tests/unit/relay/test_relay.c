@@ -54,11 +54,20 @@ struct world {
 	struct node node[CLIENTS];
 	struct packet flight[FLIGHT];
 	unsigned sent; /* frames by clients */
+	struct key_public unwanted; /* the relay's rule */
 };
 
 static struct endpoint at(uint32_t ip, uint16_t port)
 {
 	return (struct endpoint){ .ip = ipaddr_v4(ip), .port = port };
+}
+
+/* is_admitted() - all but the one that the world names */
+static bool is_admitted(void *owner, const struct key_public *node)
+{
+	const struct world *w = owner;
+
+	return !key_public_eq(node, &w->unwanted);
 }
 
 static void start_server(struct world *w, uint8_t secret)
@@ -67,7 +76,9 @@ static void start_server(struct world *w, uint8_t secret)
 					 .coord = w->coord_public,
 					 .network = NETWORK,
 					 .clients_max = 64,
-					 .seed = 9 };
+					 .seed = 9,
+					 .admits = is_admitted,
+					 .owner = w };
 
 	memset(p.secret, secret, sizeof(p.secret));
 	w->server = relay_server_new(&p);
@@ -318,6 +329,22 @@ static void test_bad_tokens(void **state)
 }
 
 /* Each octet of REGISTER flipped: never registered, never a crash. */
+static void test_only_whom_the_rule_admits(void **state)
+{
+	struct world *w = world_new();
+	uint64_t before = drops(w, DROP_RELAY_TOKEN);
+
+	(void)state;
+	w->unwanted = w->node[0].public;
+	give_good_token(w, 0);
+	give_good_token(w, 1);
+	run(w, SEC(1));
+	assert_false(registered(w, 0));
+	assert_true(registered(w, 1));
+	assert_int_equal(drops(w, DROP_RELAY_TOKEN), before + 1);
+	world_free(w);
+}
+
 static void test_register_flips(void **state)
 {
 	struct world *w = world_new();
@@ -687,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_register),
 		cmocka_unit_test(test_idle_is_cheap),
 		cmocka_unit_test(test_bad_tokens),
+		cmocka_unit_test(test_only_whom_the_rule_admits),
 		cmocka_unit_test(test_register_flips),
 		cmocka_unit_test(test_first_packet_is_not_delayed),
 		cmocka_unit_test(test_absent_receiver),
