@@ -38,8 +38,8 @@ static bool candidate_read(const json_t *o, struct candidate *out)
 	const char *at = proto_text(o, "at");
 	uint64_t kind = proto_number(o, "kind");
 
-	if (!at || !endpoint_parse(at, &out->at) || kind < CANDIDATE_LAN ||
-	    kind > CANDIDATE_STATIC)
+	if (!at || !endpoint_parse(at, &out->at) || kind > CANDIDATES_MAX ||
+	    !candidate_known((unsigned)kind))
 		return false;
 	out->at.scope = 0; /* means nothing on another machine */
 	out->kind = (enum candidate_kind)kind;
@@ -47,10 +47,10 @@ static bool candidate_read(const json_t *o, struct candidate *out)
 	return true;
 }
 
-static bool has_endpoint(const struct candidate_list *l, const struct endpoint *e)
+static bool has(const struct candidate_list *l, const struct candidate *c)
 {
 	for (unsigned i = 0; i < l->count; i++)
-		if (endpoint_eq(&l->c[i].at, e))
+		if (candidate_same(&l->c[i], c))
 			return true;
 	return false;
 }
@@ -66,7 +66,7 @@ void record_candidates_read(const json_t *array, struct candidate_list *out)
 		if (out->count == CANDIDATES_MAX)
 			return;
 		memset(&c, 0, sizeof(c));
-		if (candidate_read(o, &c) && !has_endpoint(out, &c.at))
+		if (candidate_read(o, &c) && !has(out, &c))
 			out->c[out->count++] = c;
 	}
 }

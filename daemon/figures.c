@@ -27,7 +27,7 @@ void figures_keep(struct node *n, const struct fwd_peer *f)
 
 static void fill_paths(const struct node *n, struct metrics *m)
 {
-	uint64_t count[PATH_DIRECT + 1] = { 0 }, stock = 0, online = 0;
+	uint64_t count[PATH_KINDS] = { 0 }, stock = 0, online = 0;
 
 	for (unsigned i = 0; i < n->peer_count; i++) {
 		const struct peer *p = n->peers[i];
@@ -47,6 +47,7 @@ static void fill_paths(const struct node *n, struct metrics *m)
 	metrics_sample(m, "kind", "none", count[PATH_NONE]);
 	metrics_sample(m, "kind", "relay", count[PATH_RELAY]);
 	metrics_sample(m, "kind", "direct", count[PATH_DIRECT]);
+	metrics_sample(m, "kind", "tcp", count[PATH_TCP]);
 	metrics_sample(m, "kind", "wireguard", stock);
 }
 

@@ -132,6 +132,8 @@ static struct egress egress_of(struct node *n, struct peer *p,
 		e.port = (uint8_t)c->socket;
 		e.to = c->to;
 		break;
+	case PATH_TCP: /* no stream of ours yet */
+		break;
 	case PATH_RELAY:
 		e.header_n = (uint8_t)relays_header(n, c->relay, &p->key,
 						    e.header, &e.to, now);
@@ -201,6 +203,10 @@ static void log_use(const struct peer *p, const struct path_choice *c)
 		break;
 	case PATH_DIRECT:
 		log_info("peer %s: direct at %s", p->name,
+			 endpoint_text(&c->to, at));
+		break;
+	case PATH_TCP:
+		log_info("peer %s: direct over TCP, at %s", p->name,
 			 endpoint_text(&c->to, at));
 		break;
 	}
@@ -391,6 +397,11 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 			break;
 		case PATHSET_ADOPT_FAN:
 			fan_adopt(n->fan, p, a.socket, now);
+			break;
+		case PATHSET_DIAL:
+		case PATHSET_CROSS_ASK:
+		case PATHSET_CROSS:
+			pathset_dial_failed(p->paths, "TCP is off", now);
 			break;
 		}
 	}

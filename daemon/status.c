@@ -52,6 +52,8 @@ static const char *kind_name(enum path_kind k)
 		return "relay";
 	case PATH_DIRECT:
 		return "direct";
+	case PATH_TCP:
+		return "tcp";
 	}
 	return "none";
 }
@@ -68,7 +70,7 @@ json_t *status_path(struct node *n, const struct peer *p,
 		    const struct path_info *path)
 {
 	const struct path_choice *c = &path->choice;
-	json_t *remote = c->kind == PATH_DIRECT ? endpoint_json(&c->to) :
+	json_t *remote = path_is_direct(c) ? endpoint_json(&c->to) :
 						  json_null();
 	json_t *relay = c->kind == PATH_RELAY && c->relay < NETMAP_RELAYS_MAX ?
 				text_or_null(n->relays[c->relay].info.name) :

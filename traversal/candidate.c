@@ -10,6 +10,7 @@
 
 enum {
 	PORT_MIN = 1024, /* below: services that no node of ours runs at */
+	PORT_TLS = 443, /* but for this one, by TCP */
 };
 
 unsigned candidate_priority(enum candidate_kind k)
@@ -28,6 +29,10 @@ unsigned candidate_priority(enum candidate_kind k)
 		return 80;
 	case CANDIDATE_STATIC:
 		return 60;
+	case CANDIDATE_TCP:
+		return 40;
+	case CANDIDATE_TCP_REFLEXIVE:
+		return 30;
 	}
 	return 0;
 }
@@ -49,20 +54,35 @@ const char *candidate_kind_name(enum candidate_kind k)
 		return "static";
 	case CANDIDATE_PEER_REFLEXIVE:
 		return "peer-reflexive";
+	case CANDIDATE_TCP:
+		return "tcp";
+	case CANDIDATE_TCP_REFLEXIVE:
+		return "tcp-reflexive";
 	}
 	return "unknown";
 }
 
-/* known() - a kind that may stand in a list */
-static bool known(unsigned kind)
+bool candidate_is_tcp(enum candidate_kind k)
 {
-	return kind >= CANDIDATE_LAN && kind <= CANDIDATE_STATIC;
+	return k == CANDIDATE_TCP || k == CANDIDATE_TCP_REFLEXIVE;
 }
 
-static int find(const struct candidate_list *l, const struct endpoint *at)
+bool candidate_known(unsigned kind)
+{
+	return kind >= CANDIDATE_LAN && kind <= CANDIDATE_TCP_REFLEXIVE &&
+	       kind != CANDIDATE_PEER_REFLEXIVE;
+}
+
+bool candidate_same(const struct candidate *a, const struct candidate *b)
+{
+	return endpoint_eq(&a->at, &b->at) &&
+	       candidate_is_tcp(a->kind) == candidate_is_tcp(b->kind);
+}
+
+static int find(const struct candidate_list *l, const struct candidate *c)
 {
 	for (unsigned i = 0; i < l->count; i++)
-		if (endpoint_eq(&l->c[i].at, at))
+		if (candidate_same(&l->c[i], c))
 			return (int)i;
 	return -1;
 }
@@ -89,10 +109,10 @@ static void put_in(struct candidate_list *l, const struct candidate *c)
 
 bool candidate_add(struct candidate_list *l, const struct candidate *c)
 {
-	int old = find(l, &c->at);
+	int old = find(l, c);
 	struct candidate merged = *c;
 
-	if (!known(c->kind) || c->at.port == 0)
+	if (!candidate_known(c->kind) || c->at.port == 0)
 		return false;
 	if (old >= 0) {
 		merged.attested |= l->c[old].attested;
@@ -109,11 +129,9 @@ bool candidate_add(struct candidate_list *l, const struct candidate *c)
 	return true;
 }
 
-bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
-		       unsigned n)
+static bool address_allowed(const struct endpoint *e, const struct prefix *overlay,
+			    unsigned n)
 {
-	if (e->port < PORT_MIN)
-		return false;
 	for (unsigned i = 0; i < n; i++)
 		if (prefix_contains(&overlay[i], &e->ip))
 			return false;
@@ -131,6 +149,19 @@ bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
 		return true;
 	}
 	return false;
+}
+
+bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
+		       unsigned n)
+{
+	return e->port >= PORT_MIN && address_allowed(e, overlay, n);
+}
+
+bool candidate_tcp_allowed(const struct endpoint *e, const struct prefix *overlay,
+			   unsigned n)
+{
+	return (e->port >= PORT_MIN || e->port == PORT_TLS) &&
+	       address_allowed(e, overlay, n);
 }
 
 void candidate_list_write(const struct candidate_list *l, struct writer *w)
@@ -156,7 +187,7 @@ bool candidate_list_read(struct reader *r, struct candidate_list *out)
 		(void)reader_u8(r);
 		reader_copy(r, c.at.ip.b, 16);
 		c.at.port = reader_be16(r);
-		if (r->failed || !known(kind))
+		if (r->failed || !candidate_known(kind))
 			continue;
 		c.kind = (enum candidate_kind)kind;
 		(void)candidate_add(&l, &c);

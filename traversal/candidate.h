@@ -23,6 +23,9 @@ enum candidate_kind { /* wire values; traversal.md 6.2 */
 	CANDIDATE_REFLEXIVE = 5, /* seen by STUN or by the relay */
 	CANDIDATE_STATIC = 6, /* reflexive address with our local port */
 	CANDIDATE_PEER_REFLEXIVE = 7, /* source of an authenticated ping; never sent */
+	CANDIDATE_TCP = 8, /* listens there for streams of its peers, TLS over TCP */
+	CANDIDATE_TCP_REFLEXIVE = 9, /* our server saw it come from there by TCP; the
+					port is of that one connection */
 };
 
 struct candidate {
@@ -32,13 +35,19 @@ struct candidate {
 };
 
 struct candidate_list {
-	struct candidate c[CANDIDATES_MAX]; /* best first, no two at one endpoint */
+	struct candidate c[CANDIDATES_MAX]; /* best first, no two the same */
 	unsigned count;
 };
 
 /* candidate_priority() - greater is tried first (traversal.md 6.2) */
 unsigned candidate_priority(enum candidate_kind k);
 const char *candidate_kind_name(enum candidate_kind k);
+/* candidate_is_tcp() - a kind that no datagram is ever sent to */
+bool candidate_is_tcp(enum candidate_kind k);
+/* candidate_known() - a kind that may stand in a list */
+bool candidate_known(unsigned kind);
+/* candidate_same() - the same endpoint by the same protocol */
+bool candidate_same(const struct candidate *a, const struct candidate *b);
 
 /* candidate_add() - keep rank order and uniqueness; false if refused or full */
 bool candidate_add(struct candidate_list *l, const struct candidate *c);
@@ -50,6 +59,10 @@ bool candidate_add(struct candidate_list *l, const struct candidate *c);
  */
 bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
 		       unsigned n);
+
+/* candidate_tcp_allowed() - may we ever connect there? The same, but port 443 will do */
+bool candidate_tcp_allowed(const struct endpoint *e, const struct prefix *overlay,
+			   unsigned n);
 
 void candidate_list_write(const struct candidate_list *l, struct writer *w);
 /* candidate_list_read() - untrusted; unknown kinds are skipped; false: malformed */

@@ -22,7 +22,8 @@ static void write_allocator(const struct nat_profile *nat, struct writer *w)
 
 	writer_u8(w, (uint8_t)a->kind);
 	writer_u8(w, (uint8_t)((nat->hairpin ? DISCO_NAT_HAIRPIN : 0u) |
-			       (nat->no_scan ? DISCO_NAT_NO_SCAN : 0u)));
+			       (nat->no_scan ? DISCO_NAT_NO_SCAN : 0u) |
+			       (nat->no_udp ? DISCO_NAT_NO_UDP : 0u)));
 	writer_be16(w, (uint16_t)a->step);
 	writer_be16(w, a->low);
 	writer_be16(w, a->high);
@@ -51,6 +52,7 @@ static void read_allocator(struct nat_profile *nat, struct reader *r)
 	nat->levels = reader_u8(r);
 	nat->hairpin = more & DISCO_NAT_HAIRPIN;
 	nat->no_scan = more & DISCO_NAT_NO_SCAN;
+	nat->no_udp = more & DISCO_NAT_NO_UDP;
 	if (allocator_valid(&a))
 		nat->allocator = a;
 }
@@ -149,6 +151,24 @@ static void read_win(struct disco_message *m, struct reader *r)
 	m->window.high = reader_be16(r);
 }
 
+static void write_cross(const struct disco_message *m, struct writer *w)
+{
+	writer_be32(w, m->plan);
+	writer_put(w, m->at.ip.b, 16);
+	writer_be16(w, m->at.port);
+	writer_u8(w, (uint8_t)m->step);
+	writer_zero(w, 1);
+}
+
+static void read_cross(struct disco_message *m, struct reader *r)
+{
+	m->plan = reader_be32(r);
+	reader_copy(r, m->at.ip.b, 16);
+	m->at.port = reader_be16(r);
+	m->step = reader_u8(r);
+	(void)reader_u8(r);
+}
+
 size_t disco_write(const struct disco_message *m, uint8_t *out)
 {
 	struct writer w = writer_of(out, DISCO_MAX);
@@ -181,6 +201,12 @@ size_t disco_write(const struct disco_message *m, uint8_t *out)
 	case DISCO_STOP:
 		writer_be32(&w, m->plan);
 		break;
+	case DISCO_CROSS:
+		write_cross(m, &w);
+		break;
+	case DISCO_STREAM:
+		writer_put(&w, m->binding, sizeof(m->binding));
+		break;
 	}
 	return writer_len(&w);
 }
@@ -195,7 +221,7 @@ enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out)
 	m.flags = reader_be16(&r);
 	if (r.failed)
 		return DROP_MALFORMED;
-	if (type < DISCO_PING || type > DISCO_STOP)
+	if (type < DISCO_PING || type > DISCO_STREAM)
 		return DROP_DISCO_TYPE;
 	m.type = (enum disco_type)type;
 	switch (m.type) {
@@ -222,6 +248,12 @@ enum drop disco_read(const uint8_t *p, size_t n, struct disco_message *out)
 		break;
 	case DISCO_STOP:
 		m.plan = reader_be32(&r);
+		break;
+	case DISCO_CROSS:
+		read_cross(&m, &r);
+		break;
+	case DISCO_STREAM:
+		reader_copy(&r, m.binding, sizeof(m.binding));
 		break;
 	}
 	if (r.failed)

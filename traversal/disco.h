@@ -21,6 +21,8 @@
  *   SCAN    plan 4, address 16, port 2, sockets 2, how 1, zero 3
  *   WIN     plan 4, address 16, low 2, high 2
  *   STOP    plan 4
+ *   CROSS   plan 4, address 16, port 2, step 1, zero 1
+ *   STREAM  binding 32
  *
  * Version 1. A newer version only appends: trailing octets, unknown flags and unknown
  * candidate kinds are ignored, an unknown type is counted and dropped.
@@ -34,6 +36,13 @@
  * SCAN        from the easy side: open that many sockets towards this endpoint of mine
  *             how: 0 a fan, 1 one bracketed, 2 a run that I shall aim into
  * WIN         from the hard side: open now; with ports: they lie between these two
+ * CROSS       both connect at once, by TCP, each to where the other is seen to come
+ *             from; step 0: that is where I am, what about you? 1: the answer;
+ *             2: now (address zero). See pathset_cross.c
+ * STREAM      the first message on a stream of our own, from either end, and only there:
+ *             I am the one that you look for, on this very connection; binding: 32
+ *             octets that both ends of one TLS connection and nobody else can know
+ *             (RFC 9266), so it cannot be replayed on another one
  */
 #pragma once
 
@@ -50,6 +59,7 @@
 enum {
 	DISCO_VERSION = 1,
 	DISCO_MAX = 512, /* octets of any message that we write */
+	DISCO_BINDING = 32,
 };
 
 enum disco_type { /* wire values */
@@ -61,6 +71,8 @@ enum disco_type { /* wire values */
 	DISCO_SCAN = 6,
 	DISCO_WIN = 7,
 	DISCO_STOP = 8,
+	DISCO_CROSS = 9,
+	DISCO_STREAM = 10,
 };
 
 enum disco_flag { /* wire values */
@@ -87,6 +99,13 @@ enum disco_how { /* wire values, SCAN */
 enum disco_nat_more { /* wire values, struct nat_profile */
 	DISCO_NAT_HAIRPIN = 1,
 	DISCO_NAT_NO_SCAN = 2,
+	DISCO_NAT_NO_UDP = 4,
+};
+
+enum disco_step { /* wire values, CROSS */
+	DISCO_STEP_CALL = 0,
+	DISCO_STEP_READY = 1,
+	DISCO_STEP_GO = 2,
 };
 
 struct disco_message {
@@ -99,9 +118,11 @@ struct disco_message {
 	uint32_t ack; /* CAND */
 	struct nat_profile nat; /* CAND */
 	struct candidate_list candidates; /* CAND */
-	uint32_t plan; /* GO, OPENED, SCAN, WIN, STOP */
+	uint32_t plan; /* GO, OPENED, SCAN, WIN, STOP, CROSS */
 	unsigned round; /* GO, OPENED */
-	struct endpoint at; /* SCAN */
+	struct endpoint at; /* SCAN, CROSS */
+	unsigned step; /* CROSS, enum disco_step */
+	uint8_t binding[DISCO_BINDING]; /* STREAM */
 	unsigned sockets; /* SCAN */
 	unsigned how; /* SCAN, enum disco_how */
 	struct bracket_window window; /* WIN; ports 0: the range is the one in CAND */

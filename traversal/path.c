@@ -252,6 +252,9 @@ nsec_t path_cost(const struct path *p)
 	case CANDIDATE_STATIC:
 	case CANDIDATE_PEER_REFLEXIVE:
 		return p->srtt + loss + MSEC(1);
+	case CANDIDATE_TCP:
+	case CANDIDATE_TCP_REFLEXIVE:
+		return p->srtt + loss + MSEC(20);
 	}
 	return p->srtt + loss;
 }

@@ -33,6 +33,7 @@ struct pathset *pathset_new(const struct pathset_params *p)
 	ps->best = ps->followed = ps->rival = ps->relay_used = -1;
 	ps->want_fan = -1;
 	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;
+	ps->tcp.due = ps->tcp.look = NSEC_NEVER;
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		ps->relay[i].due = NSEC_NEVER;
 	return ps;
@@ -135,7 +136,8 @@ struct path *pathset_path(struct pathset *ps, unsigned socket,
 
 	if (p)
 		return p;
-	if (!candidate_allowed(to, ps->overlay, ps->overlay_count))
+	if (!pathset_is_stream(socket) &&
+	    !candidate_allowed(to, ps->overlay, ps->overlay_count))
 		return NULL;
 	p = spare(ps);
 	if (!p)
@@ -191,6 +193,7 @@ void pathset_restart(struct pathset *ps, nsec_t now)
 void pathset_kick(struct pathset *ps, nsec_t now)
 {
 	pathset_restart(ps, now);
+	pathset_tcp_reset(ps);
 	if (!pathset_active(ps, now))
 		return;
 	ps->cand_tries = 0;
@@ -251,8 +254,7 @@ void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now)
 		probe_at(ps, &last, now);
 }
 
-/* forget() - the path in this slot is no more */
-static void forget(struct pathset *ps, int i, nsec_t now)
+void pathset_forget(struct pathset *ps, int i, nsec_t now)
 {
 	ps->path[i].used = false;
 	if (ps->followed == i)
@@ -272,10 +274,10 @@ void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t 
 	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
 		const struct path *p = &ps->path[i];
 
-		if (!p->used)
+		if (!p->used || pathset_is_stream(p->socket))
 			continue;
 		if (p->socket >= n || v6[p->socket] == ipaddr_is_v4(&p->to.ip))
-			forget(ps, i, now);
+			pathset_forget(ps, i, now);
 	}
 	memcpy(ps->v6, v6, n * sizeof(*v6));
 	ps->socket_count = n;

@@ -10,7 +10,9 @@
  * from the exact endpoint validates it. A validated path that falls silent is SUSPECT
  * (traffic is doubled onto the second path), then DEAD (traffic leaves it); what fails
  * is retried by a schedule that new candidates and network changes reset. Nothing is
- * sent to an endpoint that no budget allows (security.md 3.3).
+ * sent to an endpoint that no budget allows (security.md 3.3). Where one side gets no
+ * UDP through, a stream (TLS over TCP) to the peer is a path like the others, dearer
+ * than any of UDP and dearer to set up: pathset_stream_opened(), pathset_tcp.c.
  *
  * Bytes and `now` in, actions out. Messages are disco.h plaintexts sealed by crypto/box:
  * the engine seals, the caller only carries. The caller calls pathset_poll() after each
@@ -35,6 +37,10 @@ enum {
 	PATHSET_SOCKETS_MAX = 24, /* local sockets that paths may use */
 	PATHSET_ADOPTED = 8, /* from here on: adopted ones; no path is begun there */
 	PATHSET_RELAYS_MAX = 8,
+	/* From here on a socket number means a stream to the peer: 128 the one in which
+	 * we are the TLS client, 129 the one in which the peer is. At most one of each. */
+	PATHSET_STREAM = 128,
+	PATHSET_STREAMS = 2,
 };
 
 /* What both ends know about a NAT, from classification; 0 members: unknown. All members
@@ -49,6 +55,8 @@ struct nat_profile {
 	bool hairpin; /* reaches its own hosts at their external address */
 	uint8_t levels; /* NATs in a row that we know of */
 	bool no_scan; /* this node takes no part in port scans */
+	bool no_udp; /* no UDP gets through, while TCP does */
+	uint8_t zero[3];
 };
 
 struct pathset_params {
@@ -130,6 +138,35 @@ void pathset_fan_mapped(struct pathset *ps, unsigned fan, const struct endpoint 
  * pathset_set_sockets() has been told; -1: there is no room for it */
 void pathset_fan_adopted(struct pathset *ps, int socket, nsec_t now);
 
+/* ---- streams to the peer (TLS over TCP) ---- */
+
+/**
+ * pathset_stream_hello() - What proves us on a stream: its first message, from each end
+ * @binding: Of this TLS connection (base/stream.h: stream_binding())
+ * @out: BOX_MAX octets of room
+ * Return: octets
+ */
+size_t pathset_stream_hello(struct pathset *ps,
+			    const uint8_t binding[static 32], uint64_t epoch,
+			    uint8_t *out);
+/* pathset_stream_proof() - is this, from the other end, the peer's hello for this
+ * connection? m: n octets, untrusted, decrypted in place.
+ * Return: DROP_NONE: it is; else a DROP_DISCO_* row: close the stream */
+must_check enum drop pathset_stream_proof(struct pathset *ps, uint8_t *m, size_t n,
+					  const uint8_t binding[static 32]);
+
+/* pathset_stream_opened() - a proved stream is there, in the stead of an older one with
+ * the same number; socket: PATHSET_STREAM or the next; to: the other end's endpoint */
+void pathset_stream_opened(struct pathset *ps, unsigned socket,
+			   const struct endpoint *to, nsec_t now);
+void pathset_stream_closed(struct pathset *ps, unsigned socket, nsec_t now);
+/* pathset_dial_failed() - PATHSET_DIAL or PATHSET_CROSS came to nothing; why: a clause,
+ * copied */
+void pathset_dial_failed(struct pathset *ps, const char *why, nsec_t now);
+/* pathset_cross_seen() - PATHSET_CROSS_ASK is done: a fresh local TCP port is seen from
+ * outside at this endpoint; zero: it could not be had */
+void pathset_cross_seen(struct pathset *ps, const struct endpoint *at, nsec_t now);
+
 /* Where a discovery message came from. */
 struct pathset_source {
 	bool relayed;
@@ -166,6 +203,11 @@ enum pathset_action_kind {
 	PATHSET_SEND_FAN, /* message to `to` from throw-away `socket` with `ttl` */
 	PATHSET_FAN_STUN, /* one STUN request from throw-away `socket`: then fan_mapped */
 	PATHSET_ADOPT_FAN, /* keep throw-away `socket` as a local one: then fan_adopted */
+	PATHSET_DIAL, /* open a stream to `to`: then stream_opened or dial_failed */
+	PATHSET_CROSS_ASK, /* take a fresh local TCP port and let a server say how it
+			      looks from outside: then cross_seen */
+	PATHSET_CROSS, /* connect from that port to `to`, which does the same; TLS client
+			  is who has the smaller key: then as for DIAL */
 };
 
 /* How data travels now. */
@@ -173,14 +215,23 @@ enum path_kind {
 	PATH_NONE,
 	PATH_RELAY,
 	PATH_DIRECT,
+	PATH_TCP, /* direct too, by a stream */
 };
+
+enum { PATH_KINDS = PATH_TCP + 1 };
 
 struct path_choice {
 	enum path_kind kind;
 	unsigned relay; /* PATH_RELAY */
-	unsigned socket; /* PATH_DIRECT */
-	struct endpoint to; /* PATH_DIRECT */
+	unsigned socket; /* PATH_DIRECT; PATH_TCP: PATHSET_STREAM and on */
+	struct endpoint to; /* PATH_DIRECT, PATH_TCP */
 };
+
+/* path_is_direct() - does no third machine carry it? */
+static inline bool path_is_direct(const struct path_choice *c)
+{
+	return c->kind == PATH_DIRECT || c->kind == PATH_TCP;
+}
 
 struct pathset_use {
 	struct path_choice best;
@@ -227,6 +278,9 @@ struct pathset_trial {
 /* pathset_explain() - what was tried and the next try; for `adit why` */
 unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 			 unsigned max, nsec_t *next_try);
+
+/* pathset_controls() - is our public key the smaller one? */
+bool pathset_controls(const struct pathset *ps);
 
 /* pathset_nats() - what is known of both NATs; the peer's comes from its messages */
 void pathset_nats(const struct pathset *ps, struct nat_profile *self,

@@ -23,7 +23,8 @@ enum {
 
 bool pathset_direct(const struct pathset *ps)
 {
-	return ps->best >= 0 && ps->path[ps->best].state != PATH_DEAD;
+	return ps->best >= 0 && ps->path[ps->best].state != PATH_DEAD &&
+	       !pathset_is_stream(ps->path[ps->best].socket);
 }
 
 static int cheapest(const struct pathset *ps, int but)
@@ -72,7 +73,8 @@ static void compare(struct pathset *ps, nsec_t now)
 	if (now < ps->look)
 		return;
 	ps->look = nsec_add(now, LOOK);
-	if (other < 0 || path_cost(&ps->path[other]) + gain > path_cost(best)) {
+	if (other < 0 || pathset_is_stream(ps->path[other].socket) ||
+	    path_cost(&ps->path[other]) + gain > path_cost(best)) {
 		ps->rival_count = 0;
 		return;
 	}
@@ -111,8 +113,10 @@ static void choose_best(struct pathset *ps, nsec_t now)
 		return;
 	}
 	best = &ps->path[ps->best];
-	if (best->state != PATH_ALIVE && other >= 0)
-		move(ps, other, now);
+	if (other >= 0 && (best->state != PATH_ALIVE ||
+			   (pathset_is_stream(best->socket) &&
+			    !pathset_is_stream(ps->path[other].socket))))
+		move(ps, other, now); /* from a stream to UDP: at once */
 	else if (best->state == PATH_ALIVE)
 		compare(ps, now);
 }
@@ -170,7 +174,7 @@ void pathset_choose(struct pathset *ps, nsec_t now)
 		return;
 	}
 	best = &ps->path[ps->best];
-	u.best.kind = PATH_DIRECT;
+	u.best.kind = pathset_is_stream(best->socket) ? PATH_TCP : PATH_DIRECT;
 	u.best.socket = best->socket;
 	u.best.to = best->to;
 	if (best->state != PATH_ALIVE)

@@ -17,7 +17,8 @@ enum {
 static enum candidate_kind kind_at(const struct pathset *ps, const struct endpoint *at)
 {
 	for (unsigned i = 0; i < ps->peer.list.count; i++)
-		if (endpoint_eq(&ps->peer.list.c[i].at, at))
+		if (endpoint_eq(&ps->peer.list.c[i].at, at) &&
+		    !candidate_is_tcp(ps->peer.list.c[i].kind))
 			return ps->peer.list.c[i].kind;
 	return CANDIDATE_PEER_REFLEXIVE;
 }
@@ -35,6 +36,15 @@ static void ping_back(struct path *p, bool was_back, nsec_t now)
 	p->ping_back = true;
 }
 
+/* may_answer() - is this a place that a ping may come from? */
+static bool may_answer(const struct pathset *ps, const struct pathset_source *src)
+{
+	if (pathset_is_stream(src->socket))
+		return pathset_streamed(ps, src->socket);
+	return src->socket < ps->socket_count &&
+	       candidate_allowed(&src->from, ps->overlay, ps->overlay_count);
+}
+
 static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 			   const struct disco_message *m, nsec_t now)
 {
@@ -47,11 +57,12 @@ static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 		pathset_out(ps, &o);
 		return DROP_NONE;
 	}
-	if (!candidate_allowed(&src->from, ps->overlay, ps->overlay_count) ||
-	    src->socket >= ps->socket_count)
+	if (!may_answer(ps, src))
 		return DROP_CANDIDATE_REFUSED;
 	pathset_out(ps, &o);
-	p = pathset_path(ps, src->socket, &src->from, kind_at(ps, &src->from),
+	p = pathset_path(ps, src->socket, &src->from,
+			 pathset_is_stream(src->socket) ? CANDIDATE_TCP :
+							  kind_at(ps, &src->from),
 			 now);
 	if (!p)
 		return DROP_NONE;
@@ -123,6 +134,7 @@ static void adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
 	ps->peer.nat = m->nat;
 	ps->peer.generation = m->generation;
 	ps->peer.known = ps->peer_told = true;
+	pathset_tcp_reset(ps);
 	if (ps->punch.step == PUNCH_FRESHEN)
 		punch_peer_fresh(&ps->punch, now);
 	pathset_probe_r0(ps, now);
@@ -278,6 +290,10 @@ enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
 		return pathset_take_win(ps, src, &msg, now);
 	case DISCO_STOP:
 		return pathset_take_stop(ps, src, &msg, now);
+	case DISCO_CROSS:
+		return pathset_take_cross(ps, src, &msg, now);
+	case DISCO_STREAM:
+		return DROP_DISCO_TYPE; /* only as the first on a stream */
 	}
 	return DROP_DISCO_TYPE;
 }

@@ -36,6 +36,7 @@ enum out_kind {
 	OUT_STOP,
 	OUT_FAN_STUN,
 	OUT_FAN_OPENER,
+	OUT_CROSS,
 };
 
 struct out {
@@ -46,7 +47,8 @@ struct out {
 	unsigned slot; /* path of an opener, user ping, socket of the fan */
 	uint64_t txid; /* PONG */
 	uint32_t plan;
-	unsigned round;
+	unsigned round; /* CROSS: the step */
+	struct endpoint at; /* CROSS */
 };
 
 struct relay_slot {
@@ -102,6 +104,37 @@ struct scan { /* one attempt of R3 */
 	const char *outcome; /* NULL: there was none yet */
 };
 
+enum cross_step {
+	CROSS_REST,
+	CROSS_ASK, /* the caller finds out how our port looks */
+	CROSS_CALL, /* leader: the peer is to find out the same */
+	CROSS_HOLD, /* leader: "now" is under way; half a round trip */
+	CROSS_WAIT, /* follower: the peer says when */
+	CROSS_DIAL, /* the caller connects */
+};
+
+struct cross { /* one simultaneous open; pathset_cross.c */
+	enum cross_step step;
+	uint32_t plan;
+	unsigned calls;
+	struct endpoint self, peer;
+	nsec_t due;
+};
+
+struct tcp { /* streams to the peer; pathset_tcp.c */
+	bool open[PATHSET_STREAMS];
+	bool dialling, want_dial, want_ask, want_cross;
+	struct endpoint to; /* of the dial */
+	unsigned tries; /* since the last restart */
+	unsigned turn; /* which candidate is next */
+	nsec_t due; /* next dial; NSEC_NEVER: none is wanted */
+	nsec_t look; /* while data goes by TCP: is UDP there again? */
+	struct rate dials, crosses; /* by the hour */
+	char what[PATH_WHAT]; /* for pathset_explain() */
+	char outcome[PATH_WHAT]; /* "": there was no try */
+	struct cross cross;
+};
+
 struct side { /* what one end is known by */
 	struct candidate_list list;
 	struct nat_profile nat;
@@ -151,6 +184,7 @@ struct pathset {
 	struct scan scan;
 	bool scanned; /* R3 was tried since the last wait */
 	struct rate scans, brackets, fans; /* attempts by the hour */
+	struct tcp tcp;
 	int want_fan; /* sockets to ask for; -1: nothing */
 	bool want_adopt;
 	bool want_stun, want_sockets, want_handshake;
@@ -181,6 +215,8 @@ must_check enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay,
 void pathset_busy(struct pathset *ps, nsec_t now); /* data moves */
 bool pathset_relay_doubted(const struct pathset *ps, int relay);
 int pathset_relay_second(const struct pathset *ps, int best); /* -1: none */
+/* pathset_forget() - the path in this slot is no more */
+void pathset_forget(struct pathset *ps, int slot, nsec_t now);
 /* pathset_probe_r0() - ping every candidate that needs no opener */
 void pathset_probe_r0(struct pathset *ps, nsec_t now);
 /* pathset_kick() - forget failures; try from the start */
@@ -198,6 +234,33 @@ void pathset_tick_punch(struct pathset *ps, nsec_t now);
 nsec_t pathset_next_punch(const struct pathset *ps);
 /* pathset_behind_one() - do both ends show the same external IPv4 address? */
 bool pathset_behind_one(const struct pathset *ps);
+
+/* pathset_on_link() - could this private address be next to us? */
+bool pathset_on_link(const struct pathset *ps, const struct endpoint *at);
+
+/* ---- pathset_tcp.c ---- */
+
+bool pathset_is_stream(unsigned socket); /* is it the number of a stream? */
+/* pathset_streamed() - is it one that is open? */
+bool pathset_streamed(const struct pathset *ps, unsigned socket);
+void pathset_tick_tcp(struct pathset *ps, nsec_t now);
+nsec_t pathset_next_tcp(const struct pathset *ps);
+/* pathset_tcp_reset() - what failed may work now */
+void pathset_tcp_reset(struct pathset *ps);
+/* pathset_tcp_say() - outcome of the try under way, for pathset_explain() */
+void pathset_tcp_say(struct pathset *ps, const char *outcome);
+/* pathset_tcp_told() - a wish of it as an action; false: there is none */
+bool pathset_tcp_told(struct pathset *ps, struct pathset_action *out);
+
+/* ---- pathset_cross.c ---- */
+
+/* pathset_cross_begin() - if both can take part and we lead; false: not now */
+bool pathset_cross_begin(struct pathset *ps, nsec_t now);
+void pathset_cross_stop(struct pathset *ps);
+void pathset_tick_cross(struct pathset *ps, nsec_t now);
+nsec_t pathset_next_cross(const struct pathset *ps);
+enum drop pathset_take_cross(struct pathset *ps, const struct pathset_source *src,
+			     const struct disco_message *m, nsec_t now);
 
 /* ---- pathset_scan.c ---- */
 
@@ -227,4 +290,4 @@ bool pathset_attested(const struct pathset *ps, const struct ipaddr *ip);
 /* ---- pathset_choice.c ---- */
 
 void pathset_choose(struct pathset *ps, nsec_t now);
-bool pathset_direct(const struct pathset *ps); /* is data going direct? */
+bool pathset_direct(const struct pathset *ps); /* is data going direct, by UDP? */

@@ -52,6 +52,8 @@ static void tick(struct pathset *ps, nsec_t now)
 	pathset_choose(ps, now);
 	pathset_tick_punch(ps, now);
 	pathset_tick_scan(ps, now);
+	pathset_tick_cross(ps, now);
+	pathset_tick_tcp(ps, now);
 }
 
 static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
@@ -64,6 +66,7 @@ static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
 	case PATH_RELAY:
 		return a->relay == b->relay;
 	case PATH_DIRECT:
+	case PATH_TCP:
 		return a->socket == b->socket && endpoint_eq(&a->to, &b->to);
 	}
 	return false;
@@ -95,7 +98,7 @@ static bool tell(struct pathset *ps, struct pathset_action *out)
 		ps->want_sockets = false;
 		out->kind = PATHSET_WANT_SOCKETS;
 	} else {
-		return false;
+		return pathset_tcp_told(ps, out);
 	}
 	return true;
 }
@@ -135,7 +138,7 @@ static bool affordable(struct pathset *ps, const struct path *p, nsec_t now)
 	unsigned limit = pathset_attested(ps, &p->to.ip) ? BUDGET_ATTESTED :
 						   BUDGET_UNPROVEN;
 
-	return p->state == PATH_ALIVE ||
+	return p->state == PATH_ALIVE || pathset_is_stream(p->socket) ||
 	       (p->validated && nsec_since(p->ponged, now) < BUDGET_WINDOW) ||
 	       budget_take(&ps->budget, &p->to.ip, limit, now);
 }
@@ -242,6 +245,7 @@ static bool send_user_ping(struct pathset *ps, const struct out *o,
 		via.relay = ps->use.best.relay;
 		break;
 	case PATH_DIRECT:
+	case PATH_TCP:
 		via.socket = ps->use.best.socket;
 		via.from = ps->use.best.to;
 		break;
@@ -321,6 +325,11 @@ static bool send_out(struct pathset *ps, const struct out *o,
 	case OUT_STOP:
 		m.type = DISCO_STOP;
 		break;
+	case OUT_CROSS:
+		m.type = DISCO_CROSS;
+		m.at = o->at;
+		m.step = o->round;
+		break;
 	case OUT_FAN_STUN:
 	case OUT_FAN_OPENER:
 		return send_fan(ps, o, out, epoch);
@@ -374,6 +383,8 @@ nsec_t pathset_next_expiry(const struct pathset *ps)
 
 	t = nsec_min(nsec_min(t, ps->look), next_of_users(ps));
 	t = nsec_min(t, pathset_next_scan(ps));
+	t = nsec_min(t, pathset_next_tcp(ps));
+	t = nsec_min(t, pathset_next_cross(ps));
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		if (ps->relay[i].usable)
 			t = nsec_min(t, ps->relay[i].due);

@@ -21,7 +21,7 @@ static bool is_public(const struct ipaddr *ip)
 static bool external(const struct candidate *c)
 {
 	return ipaddr_is_v4(&c->at.ip) && c->kind != CANDIDATE_LAN &&
-	       is_public(&c->at.ip);
+	       !candidate_is_tcp(c->kind) && is_public(&c->at.ip);
 }
 
 bool pathset_behind_one(const struct pathset *ps)
@@ -36,9 +36,9 @@ bool pathset_behind_one(const struct pathset *ps)
 	return false;
 }
 
-/* on_link() - could this private address be next to us? One of ours in its subnet (/24,
- * /64) or one external address says yes; what is our own says no */
-static bool on_link(const struct pathset *ps, const struct endpoint *at)
+/* pathset_on_link() - one of ours in its subnet (/24, /64) or one external address says
+ * yes; what is our own says no */
+bool pathset_on_link(const struct pathset *ps, const struct endpoint *at)
 {
 	bool v4 = ipaddr_is_v4(&at->ip);
 	struct prefix net = prefix_make(at->ip, v4 ? 24 : 64);
@@ -56,8 +56,10 @@ static bool on_link(const struct pathset *ps, const struct endpoint *at)
 
 bool pathset_direct_safe(const struct pathset *ps, const struct candidate *c)
 {
+	if (candidate_is_tcp(c->kind))
+		return false;
 	if (!is_public(&c->at.ip))
-		return on_link(ps, &c->at);
+		return pathset_on_link(ps, &c->at);
 	if (!ipaddr_is_v4(&c->at.ip))
 		return true;
 	switch (c->kind) {
@@ -70,6 +72,9 @@ bool pathset_direct_safe(const struct pathset *ps, const struct candidate *c)
 	case CANDIDATE_STATIC:
 	case CANDIDATE_PEER_REFLEXIVE:
 		return ps->peer.nat.known && ps->peer.nat.filter_independent;
+	case CANDIDATE_TCP:
+	case CANDIDATE_TCP_REFLEXIVE:
+		return false;
 	}
 	return false;
 }

@@ -9,7 +9,7 @@
 static void describe(const struct path *p, struct path_info *out)
 {
 	memset(out, 0, sizeof(*out));
-	out->choice.kind = PATH_DIRECT;
+	out->choice.kind = pathset_is_stream(p->socket) ? PATH_TCP : PATH_DIRECT;
 	out->choice.socket = p->socket;
 	out->choice.to = p->to;
 	out->state = path_state_name(p->state);
@@ -23,7 +23,7 @@ void pathset_current(const struct pathset *ps, struct path_info *out)
 {
 	const struct relay_slot *r;
 
-	if (ps->told.best.kind == PATH_DIRECT && ps->best >= 0) {
+	if (path_is_direct(&ps->told.best) && ps->best >= 0) {
 		describe(&ps->path[ps->best], out);
 		out->since = ps->best_since;
 		return;
@@ -80,8 +80,17 @@ unsigned pathset_explain(const struct pathset *ps, struct pathset_trial *out,
 		out[n].what = ps->scan.what;
 		out[n++].outcome = ps->scan.outcome;
 	}
+	if (ps->tcp.outcome[0] && n < max) {
+		out[n].what = ps->tcp.what;
+		out[n++].outcome = ps->tcp.outcome;
+	}
 	*next_try = ps->retry;
 	return n;
+}
+
+bool pathset_controls(const struct pathset *ps)
+{
+	return ps->controls;
 }
 
 void pathset_nats(const struct pathset *ps, struct nat_profile *self,

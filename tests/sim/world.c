@@ -356,6 +356,11 @@ static bool act(struct world *w, unsigned i)
 	case PATHSET_ADOPT_FAN:
 		adopt_fan(w, n, a.socket);
 		return true;
+	case PATHSET_DIAL:
+	case PATHSET_CROSS_ASK:
+	case PATHSET_CROSS: /* there is no TCP here: tests/unit does that */
+		pathset_dial_failed(n->ps, "no TCP", w->now);
+		return true;
 	}
 	return false;
 }

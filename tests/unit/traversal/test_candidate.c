@@ -53,6 +53,20 @@ static void an_endpoint_stands_once_by_its_best_kind(void **state)
 	assert_true(l.c[0].attested);
 }
 
+/* one port number may listen by both protocols */
+static void tcp_stands_beside_udp(void **state)
+{
+	struct candidate_list l = { .count = 0 };
+
+	(void)state;
+	assert_true(add(&l, "192.0.2.1:5000", CANDIDATE_TCP));
+	assert_true(add(&l, "192.0.2.1:5000", CANDIDATE_PUBLIC));
+	assert_true(add(&l, "192.0.2.1:5000", CANDIDATE_TCP_REFLEXIVE));
+	assert_int_equal(l.count, 2);
+	assert_int_equal(l.c[0].kind, CANDIDATE_PUBLIC);
+	assert_int_equal(l.c[1].kind, CANDIDATE_TCP);
+}
+
 static void a_full_list_refuses(void **state)
 {
 	struct candidate_list l = { .count = 0 };
@@ -104,6 +118,12 @@ static void forbidden_places(void **state)
 
 		if (candidate_allowed(&c.at, overlay, 2) != rows[i].allowed)
 			fail_msg("%s", rows[i].at);
+		assert_int_equal(candidate_tcp_allowed(&c.at, overlay, 2),
+				 rows[i].allowed);
+		c.at.port = 443;
+		assert_false(candidate_allowed(&c.at, overlay, 2));
+		c.at.port = 80;
+		assert_false(candidate_tcp_allowed(&c.at, overlay, 2));
 	}
 }
 
@@ -143,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(best_stand_first),
 		cmocka_unit_test(an_endpoint_stands_once_by_its_best_kind),
+		cmocka_unit_test(tcp_stands_beside_udp),
 		cmocka_unit_test(a_full_list_refuses),
 		cmocka_unit_test(forbidden_places),
 		cmocka_unit_test(wire_form),

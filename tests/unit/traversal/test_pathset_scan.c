@@ -147,6 +147,9 @@ static void drain(struct pair *p, nsec_t now)
 		case PATHSET_WANT_SOCKETS:
 		case PATHSET_REHANDSHAKE:
 		case PATHSET_ADOPT_FAN:
+		case PATHSET_DIAL:
+		case PATHSET_CROSS_ASK:
+		case PATHSET_CROSS:
 			break;
 		}
 	}
