@@ -125,6 +125,16 @@ static void end(struct stream *s, const char *why)
 	leave(s);
 }
 
+bool stream_binding(const struct stream *s, uint8_t out[static 32])
+{
+	return s->bev && tls_binding(bufferevent_openssl_get_ssl(s->bev), out);
+}
+
+void stream_set_max(struct stream *s, size_t octets)
+{
+	s->ws.max = octets;
+}
+
 void stream_free(struct stream *s)
 {
 	if (!s)
@@ -522,6 +532,28 @@ struct stream *stream_connect_by(struct loop *l, const struct proxy *proxy,
 		return NULL;
 	}
 	return s;
+}
+
+struct stream *stream_over(struct loop *l, int fd, const struct endpoint *to,
+			   const char *path, nsec_t timeout,
+			   const struct stream_events *h)
+{
+	struct stream *s = new_stream(l, h);
+
+	if (!s)
+		return NULL;
+	websocket_init(&s->ws, false, STREAM_MESSAGE_MAX);
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	(void)ipaddr_text(&to->ip, s->host);
+	s->port = to->port;
+	rand_bytes(s->nonce, sizeof(s->nonce));
+	set_remote(s, *to);
+	loop_timer_at(&s->timer, nsec_add(time_now(), timeout));
+	s->tls = tls_new_client();
+	if (s->tls && start_tls(s, s->tls, fd, NULL))
+		return s;
+	destroy(s);
+	return NULL;
 }
 
 bool stream_accept(struct loop *l, int fd, const struct endpoint *from,

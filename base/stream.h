@@ -55,6 +55,15 @@ struct stream *stream_connect_by(struct loop *l, const struct proxy *proxy,
 				 nsec_t timeout, uint32_t mark,
 				 const struct stream_events *h);
 
+/**
+ * stream_over() - Client side on a connected socket, which is the stream's from here on
+ * @to: For logs, and for the Host line
+ * Return: NULL: no memory; fd is still open
+ */
+struct stream *stream_over(struct loop *l, int fd, const struct endpoint *to,
+			   const char *path, nsec_t timeout,
+			   const struct stream_events *h);
+
 /* stream_waiting() - octets sent that the kernel has not taken yet */
 size_t stream_waiting(const struct stream *s);
 /* stream_send() - queue one binary message; false: closed or more than 4 MiB wait */
@@ -66,6 +75,11 @@ const char *stream_peer(const struct stream *s);
 struct endpoint stream_remote(const struct stream *s);
 /* stream_local() - our end's address in use; zero if not known */
 struct endpoint stream_local(const struct stream *s);
+/* stream_binding() - 32 octets that the two ends of this TLS connection share and nobody
+ * else can know (tls-exporter, RFC 9266); false: not TLS 1.3, or not up yet */
+must_check bool stream_binding(const struct stream *s, uint8_t out[static 32]);
+/* stream_set_max() - octets of a message that is accepted from now on */
+void stream_set_max(struct stream *s, size_t octets);
 void stream_free(struct stream *s); /* takes NULL; at once; inside a callback too */
 /* stream_finish() - no callback comes any more; what was sent still leaves (2 s), then
  * the stream frees itself: the caller forgets it */
@@ -77,12 +91,16 @@ struct stream_server;
 struct stream_server_params {
 	struct loop *loop;
 	struct endpoint listen; /* port 0: any */
-	const char *cert_path, *key_path; /* PEM; made self-signed if missing */
+	bool deaf; /* listen nowhere: streams come by stream_server_take() */
+	/* PEM; made self-signed if missing; NULL: one that lives as long as we */
+	const char *cert_path, *key_path;
 	unsigned connections_max;
 	size_t message_max; /* octets of a message that is accepted; 0: the limit above */
 	nsec_t handshake_timeout; /* from accept to opened */
 	const char *path; /* request path to accept; others get 404 */
 	struct stream_events events; /* of new streams: accepted by opened() */
+	/* admit() - false: close this connection before a word; may be NULL */
+	bool (*admit)(void *owner, const struct endpoint *from);
 };
 
 struct stream_server *stream_server_new(const struct stream_server_params *p,
@@ -92,6 +110,10 @@ struct stream_server *stream_server_new(const struct stream_server_params *p,
 must_check bool stream_server_serve(struct stream_server *s, const char *path,
 				    size_t message_max,
 				    const struct stream_events *events);
+/* stream_server_take() - server side on a connected socket, as if it had been accepted;
+ * false: too many, or no memory; fd is still open */
+must_check bool stream_server_take(struct stream_server *s, int fd,
+				   const struct endpoint *from);
 /* stream_server_free() - frees every stream that it accepted; takes NULL */
 void stream_server_free(struct stream_server *s);
 uint16_t stream_server_port(const struct stream_server *s);

@@ -27,6 +27,7 @@ struct stream_server {
 	uint64_t refused;
 	nsec_t handshake_timeout;
 	struct stream_place place; /* the others hang on it */
+	bool (*admit)(void *owner, const struct endpoint *from);
 	uint16_t port;
 };
 
@@ -42,19 +43,28 @@ struct endpoint stream_socket_name(int fd)
 	return e;
 }
 
+bool stream_server_take(struct stream_server *v, int fd,
+			const struct endpoint *from)
+{
+	const struct stream_accept a = { v->tls, &v->place, &v->group,
+					 v->handshake_timeout };
+
+	return v->group.count < v->connections_max &&
+	       stream_accept(v->loop, fd, from, &a);
+}
+
 static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
 		      struct sockaddr *from, int n, void *arg)
 {
 	struct stream_server *v = arg;
-	const struct stream_accept a = { v->tls, &v->place, &v->group,
-					 v->handshake_timeout };
 	struct sockaddr_storage ss = { 0 };
 	struct endpoint e;
 
 	(void)l;
 	memcpy(&ss, from, (size_t)n);
-	if (v->group.count < v->connections_max &&
-	    endpoint_from_sockaddr(&ss, &e) && stream_accept(v->loop, fd, &e, &a))
+	if (endpoint_from_sockaddr(&ss, &e) &&
+	    (!v->admit || v->admit(v->place.events.owner, &e)) &&
+	    stream_server_take(v, fd, &e))
 		return;
 	v->refused++;
 	close(fd);
@@ -109,9 +119,10 @@ struct stream_server *stream_server_new(const struct stream_server_params *p,
 	v->loop = p->loop;
 	v->connections_max = p->connections_max;
 	v->handshake_timeout = p->handshake_timeout;
+	v->admit = p->admit;
 	set_place(&v->place, p->path, p->message_max, &p->events);
 	v->tls = tls_new_server(p->cert_path, p->key_path, why);
-	if (v->tls && start_listening(v, p->listen))
+	if (v->tls && (p->deaf || start_listening(v, p->listen)))
 		return v;
 	if (v->tls)
 		snprintf(why, 256, "cannot listen on %s: %s",

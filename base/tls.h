@@ -16,8 +16,8 @@ struct ssl_st;
 struct tls;
 
 struct tls *tls_new_client(void); /* NULL: no memory */
-/* tls_new_server() - reads both PEM files, or makes them if neither is there;
- * NULL: why is a sentence */
+/* tls_new_server() - reads both PEM files, or makes them if neither is there; without
+ * paths: makes a pair that is kept nowhere; NULL: why is a sentence */
 struct tls *tls_new_server(const char *cert_path, const char *key_path,
 			   char why[static 256]);
 void tls_free(struct tls *t); /* takes NULL */
@@ -25,6 +25,10 @@ void tls_free(struct tls *t); /* takes NULL */
 /* tls_session() - for one connection; name is sent to the server (SNI), NULL: none;
  * the caller (libevent) owns it; NULL: no memory */
 struct ssl_st *tls_session(struct tls *t, const char *name);
+
+/* tls_binding() - the exporter value named tls-exporter (RFC 9266 s2); false: the
+ * handshake is not done, or is not TLS 1.3 */
+must_check bool tls_binding(struct ssl_st *s, unsigned char out[static 32]);
 
 enum {
 	TLS_ACCEPT_TEXT = 29, /* characters of Sec-WebSocket-Accept, with NUL */
