@@ -162,6 +162,7 @@ static json_t *list_relays(struct admin *a, const json_t *request, const char **
 	proto_set_number(o, "version", 1);
 	proto_set_text(o, "coord_key", sign_public_text(&a->p.sign, text));
 	json_object_set_new(o, "relays", server_relays(a->p.server));
+	json_object_set_new(o, "peer_relays", server_peer_relays(a->p.server));
 	return o;
 }
 
@@ -179,8 +180,11 @@ static json_t *set_setting(struct admin *a, const json_t *request, const char **
 	const char *value = proto_text(request, "value");
 	bool on = value && !strcmp(value, "on");
 
-	if (!name || strcmp(name, "approve"))
-		*why = "there is no setting of that name; there is approve";
+	if (name && !strcmp(name, "peer-relays"))
+		*why = server_set_peer_relays(a->p.server, value ? value : "");
+	else if (!name || strcmp(name, "approve"))
+		*why = "there is no setting of that name; there are approve and "
+		       "peer-relays";
 	else if (!on && (!value || strcmp(value, "off")))
 		*why = "approve is on or off";
 	else

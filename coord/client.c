@@ -48,7 +48,9 @@ struct coord_client {
 	bool have_published;
 	struct candidate_list candidates;
 	uint32_t generation;
-	uint16_t rtt_ms[NETMAP_RELAYS_MAX];
+	struct coord_client_rtts rtts;
+	bool carries;
+	struct netmap_relay carrier; /* key and .at of our relay for others */
 	struct prefix routes[NETMAP_ROUTES_MAX]; /* offered */
 	unsigned route_count;
 
@@ -129,6 +131,20 @@ static json_t *offered_json(const struct coord_client *c)
 	return a;
 }
 
+static json_t *carries_json(const struct netmap_relay *r)
+{
+	json_t *o = json_object(), *at = json_array();
+	char text[ADDR_TEXT];
+
+	proto_set_key(o, "key", &r->key);
+	for (unsigned i = 0; i < ARRAY_SIZE(r->at); i++)
+		if (!endpoint_is_zero(&r->at[i]))
+			json_array_append_new(
+				at, json_string(endpoint_text(&r->at[i], text)));
+	json_object_set_new(o, "at", at);
+	return o;
+}
+
 static void send_published(struct coord_client *c)
 {
 	json_t *o = proto_new(PROTO_PUBLISH);
@@ -136,7 +152,12 @@ static void send_published(struct coord_client *c)
 	proto_set_number(o, "generation", c->generation);
 	json_object_set_new(o, "candidates",
 			    record_candidates_json(&c->candidates));
-	json_object_set_new(o, "rtt", record_rtt_json(c->rtt_ms));
+	json_object_set_new(o, "rtt", record_rtt_json(c->rtts.servers));
+	if (c->rtts.peers[0].relay)
+		json_object_set_new(o, "peer_rtt",
+				    record_peer_rtt_json(c->rtts.peers));
+	if (c->carries)
+		json_object_set_new(o, "carries", carries_json(&c->carrier));
 	json_object_set_new(o, "routes", offered_json(c));
 	send_object(c, o);
 }
@@ -445,17 +466,16 @@ static bool same_candidates(const struct candidate_list *a,
 }
 
 void coord_client_publish(struct coord_client *c, const struct candidate_list *l,
-			  uint32_t generation,
-			  const uint16_t relay_rtt_ms[static NETMAP_RELAYS_MAX])
+			  uint32_t generation, const struct coord_client_rtts *rtts)
 {
 	if (c->have_published && generation == c->generation &&
 	    same_candidates(l, &c->candidates) &&
-	    !memcmp(relay_rtt_ms, c->rtt_ms, sizeof(c->rtt_ms)))
+	    !memcmp(rtts, &c->rtts, sizeof(c->rtts)))
 		return;
 	c->have_published = true;
 	c->candidates = *l;
 	c->generation = generation;
-	memcpy(c->rtt_ms, relay_rtt_ms, sizeof(c->rtt_ms));
+	c->rtts = *rtts;
 	if (c->state == STATE_WELCOME)
 		send_published(c);
 }
@@ -471,6 +491,20 @@ void coord_client_offer(struct coord_client *c, const struct prefix *routes,
 	if (count)
 		memcpy(c->routes, routes, count * sizeof(*routes));
 	c->route_count = count;
+	if (c->state == STATE_WELCOME && c->have_published)
+		send_published(c);
+}
+
+void coord_client_carry(struct coord_client *c, const struct netmap_relay *r)
+{
+	if (r ? c->carries && key_public_eq(&r->key, &c->carrier.key) &&
+			endpoint_eq(&r->at[0], &c->carrier.at[0]) &&
+			endpoint_eq(&r->at[1], &c->carrier.at[1]) :
+		!c->carries)
+		return;
+	c->carries = r != NULL;
+	if (r)
+		c->carrier = *r;
 	if (c->state == STATE_WELCOME && c->have_published)
 		send_published(c);
 }

@@ -63,10 +63,18 @@ uint64_t coord_client_full_maps(const struct coord_client *c);
 
 bool coord_client_connected(const struct coord_client *c);
 
+struct coord_client_rtts { /* of relays, ms */
+	uint16_t servers[NETMAP_RELAYS_MAX]; /* by position in the netmap */
+	struct netmap_rtt peers[NETMAP_PEER_RELAYS_MAX];
+};
+
 /* coord_client_publish() - our candidates and relay RTTs; sent when changed */
 void coord_client_publish(struct coord_client *c, const struct candidate_list *l,
-			  uint32_t generation,
-			  const uint16_t relay_rtt_ms[static NETMAP_RELAYS_MAX]);
+			  uint32_t generation, const struct coord_client_rtts *rtts);
+
+/* coord_client_carry() - where our relay for others is, its key and .at; NULL: there is
+ * none. It is listed where the server sees us at the same address */
+void coord_client_carry(struct coord_client *c, const struct netmap_relay *r);
 
 /* coord_client_offer() - the subnets behind us, all of them, at most NETMAP_ROUTES_MAX;
  * they count once an administrator has approved them */

@@ -40,6 +40,7 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] relay remove NAME\n"
 	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | status\n"
 	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
+	"       adit-coord [--admin-socket PATH] set peer-relays on|off|tag:TAG\n"
 	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
 	"                  rollback\n"
 	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
@@ -224,10 +225,9 @@ static int run_set(const struct settings *s, int argc, char **argv)
 	json_t *request, *result;
 	int status;
 
-	if (argc != 3 || strcmp(argv[1], "approve") ||
-	    (strcmp(argv[2], "on") && strcmp(argv[2], "off")))
-		return wrong_usage("write: adit-coord set approve on, or off", NULL,
-				   NULL);
+	if (argc != 3 || (strcmp(argv[1], "approve") && strcmp(argv[1], "peer-relays")))
+		return wrong_usage("write: adit-coord set approve on|off, or set "
+				   "peer-relays on|off|tag:TAG", NULL, NULL);
 	request = request_of("set");
 	proto_set_text(request, "name", argv[1]);
 	proto_set_text(request, "value", argv[2]);
@@ -306,6 +306,17 @@ static int run_status(const struct settings *s, int argc, char **argv)
 	return 0;
 }
 
+static void print_relay(const json_t *relay, const char *no_url)
+{
+	const char *name = proto_text(relay, "name");
+	const char *url = proto_text(relay, "url");
+	const char *at = json_string_value(
+		json_array_get(json_object_get(relay, "at"), 0));
+
+	printf("%-16s %-45s %-28s %s\n", name ? name : "-",
+	       proto_text(relay, "key"), at ? at : "-", url ? url : no_url);
+}
+
 static void print_relays(const json_t *o)
 {
 	const json_t *relay;
@@ -314,14 +325,10 @@ static void print_relays(const json_t *o)
 	printf("signing key for adit-relay --coord-key: %s\n",
 	       proto_text(o, "coord_key"));
 	printf("%-16s %-45s %-28s %s\n", "NAME", "KEY", "UDP", "TLS");
-	json_array_foreach(json_object_get(o, "relays"), i, relay) {
-		const char *url = proto_text(relay, "url");
-		const char *at = json_string_value(
-			json_array_get(json_object_get(relay, "at"), 0));
-
-		printf("%-16s %-45s %-28s %s\n", proto_text(relay, "name"),
-		       proto_text(relay, "key"), at ? at : "-", url ? url : "-");
-	}
+	json_array_foreach(json_object_get(o, "relays"), i, relay)
+		print_relay(relay, "-");
+	json_array_foreach(json_object_get(o, "peer_relays"), i, relay)
+		print_relay(relay, "- (a node)");
 }
 
 static int list_relays(const struct settings *s, bool json)

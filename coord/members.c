@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "coord/peerrelays.h"
 #include "coord/proto.h"
 #include "coord/record.h"
 
@@ -161,6 +162,13 @@ void members_touch(struct members *m, struct member *n)
 	n->version = version ? version : ++m->version;
 }
 
+void members_relays_changed(struct members *m)
+{
+	uint64_t version = members_next_version(m);
+
+	m->relays_version = version ? version : ++m->version;
+}
+
 int members_remove(struct members *m, struct member *n)
 {
 	uint64_t version = members_next_version(m);
@@ -168,6 +176,7 @@ int members_remove(struct members *m, struct member *n)
 
 	if (!version || registry_node_remove(m->registry, n->row.id, version))
 		return -EIO;
+	peerrelays_forget(m, n);
 	note_removed(m, n->row.id, version);
 	while (m->all[at] != n)
 		at++;
@@ -187,6 +196,8 @@ void members_changed(struct members *m, struct member *n, uint64_t version)
 {
 	n->version = n->hidden = n->changed = version;
 	m->access.stale = true;
+	if (m->offer_count) /* who may use which may have changed */
+		m->relays_version = version;
 }
 
 bool members_expired(const struct member *n, uint64_t now_s)
@@ -199,13 +210,20 @@ bool members_can_delta(const struct members *m, uint64_t version)
 	return version && version >= m->oldest && version <= m->version;
 }
 
-static json_t *relays_json(const struct members *m)
+static void set_relays(json_t *o, const struct members *m,
+		       const struct member *viewer, uint64_t now_s)
 {
-	json_t *a = json_array();
+	struct netmap_relay list[NETMAP_RELAYS_MAX];
+	json_t *servers = json_array(), *peers = json_array();
+	unsigned count = m->relay_count;
 
-	for (unsigned i = 0; i < m->relay_count; i++)
-		json_array_append_new(a, record_relay_json(&m->relays[i]));
-	return a;
+	memcpy(list, m->relays, sizeof(list));
+	count = peerrelays_list(m, viewer, now_s, list, count);
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(list[i].node ? peers : servers,
+				      record_relay_json(&list[i]));
+	json_object_set_new(o, "relays", servers);
+	json_object_set_new(o, "peer_relays", peers);
 }
 
 static void set_self(json_t *o, const struct member *viewer)
@@ -215,9 +233,10 @@ static void set_self(json_t *o, const struct member *viewer)
 		proto_set_bool(o, "waiting", true);
 }
 
-static json_t *map_frame(const struct members *m, const struct member *viewer)
+static json_t *map_frame(const struct members *m, const struct member *viewer,
+			 uint64_t now_s)
 {
-	char v4[ADDR_TEXT], v6[ADDR_TEXT];
+	char v4[ADDR_TEXT], v6[ADDR_TEXT], sign[KEY_TEXT];
 	json_t *o = proto_new(PROTO_NETMAP);
 
 	proto_set_number(o, "version", m->version);
@@ -225,7 +244,8 @@ static json_t *map_frame(const struct members *m, const struct member *viewer)
 	json_object_set_new(o, "overlay",
 			    json_pack("[s,s]", prefix_text(&m->overlay[0], v4),
 				      prefix_text(&m->overlay[1], v6)));
-	json_object_set_new(o, "relays", relays_json(m));
+	proto_set_text(o, "sign", sign_public_text(&m->sign, sign));
+	set_relays(o, m, viewer, now_s);
 	set_self(o, viewer);
 	json_object_set_new(o, "peers", json_array());
 	return o;
@@ -314,7 +334,7 @@ static void send_full(struct members *m, const struct member *viewer, uint64_t n
 		      struct parts *p)
 {
 	p->full = true;
-	begin(p, map_frame(m, viewer));
+	begin(p, map_frame(m, viewer, now_s));
 	proto_set_bool(p->o, "full", true);
 	add_rules(p, m, viewer);
 	for (unsigned i = 0; i < m->count; i++)
@@ -347,14 +367,14 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 	json_t *o;
 
 	if (from < m->boot) {
-		o = map_frame(m, viewer);
+		o = map_frame(m, viewer, now_s);
 		proto_set_bool(o, "reset", true);
 	} else {
 		o = proto_new(PROTO_NETMAP);
 		json_object_set_new(o, "peers", json_array());
 		proto_set_number(o, "version", m->version);
 		if (m->relays_version > from)
-			json_object_set_new(o, "relays", relays_json(m));
+			set_relays(o, m, viewer, now_s);
 		if (viewer->version > from)
 			set_self(o, viewer);
 	}
@@ -366,6 +386,7 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 static bool says_nothing(const json_t *o)
 {
 	return !json_object_get(o, "self") && !json_object_get(o, "rules") &&
+	       !json_object_get(o, "relays") &&
 	       !json_array_size(json_object_get(o, "removed")) &&
 	       !json_array_size(json_object_get(o, "peers"));
 }

@@ -18,6 +18,7 @@
 #include <jansson.h>
 
 #include "base/attr.h"
+#include "base/time.h"
 #include "coord/access.h"
 #include "coord/netmap.h"
 #include "coord/registry.h"
@@ -29,6 +30,13 @@ struct member_route { /* coord/routes.h */
 	struct prefix prefix;
 	enum registry_route state;
 	bool seen; /* in the offer being taken */
+};
+
+struct member_offer { /* of a node that relays for others: coord/peerrelays.h */
+	uint64_t node; /* id */
+	struct key_public key;
+	struct endpoint at[2]; /* IPv4, IPv6; zero: none */
+	nsec_t away_since; /* 0: its node is online */
 };
 
 struct member {
@@ -46,6 +54,7 @@ struct member {
 enum {
 	MEMBERS_ROUTES_MAX = NETMAP_ROUTES_MAX, /* of one member */
 	MEMBERS_REMOVED_MAX = 10000, /* ids remembered; nodes older than that get all */
+	MEMBERS_OFFERS_MAX = 64, /* nodes that relay for others */
 };
 
 struct members {
@@ -64,7 +73,11 @@ struct members {
 	struct prefix overlay[2];
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
-	uint64_t relays_version; /* of the last change to them */
+	struct sign_public sign; /* whose tokens relays accept */
+	struct member_offer offers[MEMBERS_OFFERS_MAX];
+	unsigned offer_count;
+	char offer_rule[NETMAP_NAME + 8]; /* "on", "off", "tag:NAME" */
+	uint64_t relays_version; /* of the last change to relays, offers or the rule */
 	struct access access;
 };
 
@@ -86,6 +99,8 @@ must_check int members_remove(struct members *m, struct member *n);
 void members_touch(struct members *m, struct member *n);
 /* members_changed() - what decides whom it may reach has changed; written already */
 void members_changed(struct members *m, struct member *n, uint64_t version);
+/* members_relays_changed() - everybody's list of relays may be another one */
+void members_relays_changed(struct members *m);
 /* members_expired() - expired nodes are in nobody's map */
 bool members_expired(const struct member *n, uint64_t now_s);
 

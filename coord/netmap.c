@@ -291,26 +291,41 @@ static bool overlay_read(const json_t *array, struct prefix out[static 2])
 	return true;
 }
 
-static void relays_read(const json_t *array, struct netmap *m)
+/* add_relays() - servers, or nodes that relay: at most so many in all */
+static void add_relays(const json_t *array, bool peers, unsigned most,
+		       struct netmap *m)
 {
+	struct netmap_relay r;
 	json_t *o;
 	size_t i;
 
-	m->relay_count = 0;
 	json_array_foreach(array, i, o) {
-		if (m->relay_count < NETMAP_RELAYS_MAX &&
-		    record_relay_read(o, &m->relays[m->relay_count]))
-			m->relay_count++;
+		if (m->relay_count < most && record_relay_read(o, &r) &&
+		    (r.node != 0) == peers)
+			m->relays[m->relay_count++] = r;
 		else
 			m->skipped++;
 	}
+}
+
+static void relays_read(const json_t *message, struct netmap *m)
+{
+	unsigned most;
+
+	m->relay_count = 0;
+	add_relays(json_object_get(message, "relays"), false, NETMAP_RELAYS_MAX,
+		   m);
+	most = m->relay_count + NETMAP_PEER_RELAYS_MAX;
+	if (most > NETMAP_RELAYS_MAX)
+		most = NETMAP_RELAYS_MAX;
+	add_relays(json_object_get(message, "peer_relays"), true, most, m);
 }
 
 /* Everything but the peers; `next` begins as a copy of the old map. */
 static bool frame_read(const json_t *o, bool full, struct netmap *next)
 {
 	const json_t *overlay = json_object_get(o, "overlay");
-	const json_t *relays = json_object_get(o, "relays");
+	const char *sign = proto_text(o, "sign");
 	const json_t *self = json_object_get(o, "self");
 	struct netmap_node n;
 
@@ -319,8 +334,10 @@ static bool frame_read(const json_t *o, bool full, struct netmap *next)
 		next->network = proto_number(o, "network");
 	if ((overlay || full) && !overlay_read(overlay, next->overlay))
 		return false;
-	if (relays || full)
-		relays_read(relays, next);
+	if (json_object_get(o, "relays") || full)
+		relays_read(o, next);
+	if (sign && !sign_public_parse(sign, &next->sign))
+		next->skipped++;
 	if (!self)
 		return !full;
 	if (!record_node_read(self, &n))
@@ -412,6 +429,13 @@ const struct netmap_node *netmap_peer_by_key(const struct netmap *m,
 	return NULL;
 }
 
+bool netmap_has_sign(const struct netmap *m)
+{
+	static const struct sign_public none;
+
+	return memcmp(&m->sign, &none, sizeof(none));
+}
+
 static json_t *overlay_json(const struct netmap *m)
 {
 	char v4[ADDR_TEXT], v6[ADDR_TEXT];
@@ -423,11 +447,14 @@ static json_t *overlay_json(const struct netmap *m)
 static json_t *map_json(const struct netmap *m)
 {
 	json_t *o = json_object(), *peers = json_array(), *relays = json_array();
+	json_t *peer_relays = json_array();
+	char sign[KEY_TEXT];
 
 	for (unsigned i = 0; i < m->peer_count; i++)
 		json_array_append_new(peers, record_node_json(&m->peers[i]));
 	for (unsigned i = 0; i < m->relay_count; i++)
-		json_array_append_new(relays, record_relay_json(&m->relays[i]));
+		json_array_append_new(m->relays[i].node ? peer_relays : relays,
+				      record_relay_json(&m->relays[i]));
 	proto_set_number(o, "file", FILE_VERSION);
 	proto_set_bool(o, "full", true);
 	proto_set_number(o, "version", m->version);
@@ -436,6 +463,9 @@ static json_t *map_json(const struct netmap *m)
 	json_object_set_new(o, "self", record_node_json(&m->self));
 	json_object_set_new(o, "peers", peers);
 	json_object_set_new(o, "relays", relays);
+	json_object_set_new(o, "peer_relays", peer_relays);
+	if (netmap_has_sign(m))
+		proto_set_text(o, "sign", sign_public_text(&m->sign, sign));
 	if (m->rules)
 		json_object_set_new(o, "rules", rules_json(m->rules));
 	if (m->waiting)

@@ -26,16 +26,23 @@ enum {
 	NETMAP_URL = 256,
 	NETMAP_TAGS = 1024, /* octets of a node's tags with NUL */
 	NETMAP_ROUTES_MAX = 64,
-	NETMAP_RELAYS_MAX = 8,
+	NETMAP_RELAYS_MAX = 8, /* servers first, then nodes that relay */
+	NETMAP_PEER_RELAYS_MAX = 4, /* of these */
 	NETMAP_PEERS_MAX = 65536,
 };
 
 struct netmap_relay {
 	uint32_t id; /* stable */
-	char name[32];
+	uint64_t node; /* it is this node, which relays for others; 0: a server */
+	char name[NETMAP_NAME];
 	struct key_public key;
 	struct endpoint at[2]; /* IPv4, IPv6; zero: none. STUN here and on port + 1 */
 	char url[NETMAP_URL]; /* https://HOST[:PORT], where it is over TLS; "": nowhere */
+};
+
+struct netmap_rtt { /* to a node that relays; no padding: compared as octets */
+	uint32_t relay; /* id; 0: empty */
+	uint32_t ms;
 };
 
 struct netmap_node {
@@ -50,12 +57,16 @@ struct netmap_node {
 	bool fast_aes;
 	struct candidate_list candidates;
 	uint32_t generation; /* of the candidates */
-	uint16_t relay_rtt_ms[NETMAP_RELAYS_MAX]; /* by position in relays; 0: none */
+	/* by position in relays; 0: none, or a node that relays: those by their ids,
+	 * for not everybody has the same list of them */
+	uint16_t relay_rtt_ms[NETMAP_RELAYS_MAX];
+	struct netmap_rtt peer_rtt[NETMAP_PEER_RELAYS_MAX];
 };
 
 struct netmap {
 	uint64_t version; /* 0: empty */
 	uint64_t network; /* network id */
+	struct sign_public sign; /* whose tokens a relay of ours accepts; zero: unknown */
 	struct prefix overlay[2]; /* IPv4 and IPv6 ranges */
 	struct netmap_node self;
 	struct netmap_node *peers; /* sorted by id; heap */
@@ -77,6 +88,9 @@ must_check int netmap_apply(struct netmap *m, const struct json_t *message);
 
 const struct netmap_node *netmap_peer_by_key(const struct netmap *m,
 					     const struct key_public *k);
+
+/* netmap_has_sign() - has the server told whose tokens a relay accepts? */
+bool netmap_has_sign(const struct netmap *m);
 
 /* netmap_save() / netmap_load() - the 0600 state file, replaced atomically */
 must_check int netmap_save(const struct netmap *m, const char *path);

@@ -17,6 +17,8 @@
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
  *            routes [..]                                subnets it offers, all of them
+ *            peer_rtt [[id, ms]..]                      to nodes that relay
+ *            carries {key, at [..]}                     it relays for others, there; missing: not
  *   signal   to, m                                      m: sealed for that peer
  *   leave                                               for good
  *   probe                                               answer to probe
@@ -24,8 +26,10 @@
  *   server to client
  *   welcome  id, name, time                             join or login done; time: s since 1970
  *   netmap   full, more, from, version, reset, network, overlay [v4, v6], self, peers [..],
- *            removed [id..], relays [..],
+ *            removed [id..], relays [..], peer_relays [..], sign,
  *            rules, waiting
+ *              peer_relays: nodes that relay; comes with relays; a release that does not
+ *              know it does without; sign: key of the tokens' signatures
  *              full: all there is; more: parts follow, take them together
  *              else the difference between versions `from` and `version`; a record replaces
  *              that of its id; reset: all peers but those in it are offline; members that
@@ -41,8 +45,8 @@
  *
  *   records
  *   node     id, name, key, v4, v6, tags, routes [..], online, fast_aes, generation,
- *            candidates [{at, kind, attested}], rtt [..], sig (unused yet)
- *   relay    id, name, key, at [..], url                url: over TLS
+ *            candidates [{at, kind, attested}], rtt [..], peer_rtt [..], sig (unused yet)
+ *   relay    id, name, key, at [..], url, node          url: over TLS; node: it is that node
  */
 #pragma once
 

@@ -89,6 +89,40 @@ void record_rtt_read(const json_t *array, uint16_t out[static NETMAP_RELAYS_MAX]
 	}
 }
 
+json_t *record_peer_rtt_json(
+	const struct netmap_rtt rtt[static NETMAP_PEER_RELAYS_MAX])
+{
+	json_t *a = json_array();
+
+	for (unsigned i = 0; i < NETMAP_PEER_RELAYS_MAX; i++)
+		if (rtt[i].relay)
+			json_array_append_new(
+				a, json_pack("[I,I]", (json_int_t)rtt[i].relay,
+					     (json_int_t)rtt[i].ms));
+	return a;
+}
+
+void record_peer_rtt_read(const json_t *array,
+			  struct netmap_rtt out[static NETMAP_PEER_RELAYS_MAX])
+{
+	unsigned count = 0;
+	json_t *o;
+	size_t i;
+
+	memset(out, 0, NETMAP_PEER_RELAYS_MAX * sizeof(*out));
+	json_array_foreach(array, i, o) {
+		json_int_t id = json_integer_value(json_array_get(o, 0));
+		json_int_t ms = json_integer_value(json_array_get(o, 1));
+
+		if (count == NETMAP_PEER_RELAYS_MAX)
+			return;
+		if (id <= 0 || id > UINT32_MAX || ms <= 0 || ms > UINT16_MAX)
+			continue;
+		out[count].relay = (uint32_t)id;
+		out[count++].ms = (uint32_t)ms;
+	}
+}
+
 static json_t *routes_json(const struct netmap_node *n)
 {
 	char text[ADDR_TEXT];
@@ -163,6 +197,9 @@ json_t *record_node_json(const struct netmap_node *n)
 	json_object_set_new(o, "candidates",
 			    record_candidates_json(&n->candidates));
 	json_object_set_new(o, "rtt", record_rtt_json(n->relay_rtt_ms));
+	if (n->peer_rtt[0].relay)
+		json_object_set_new(o, "peer_rtt",
+				    record_peer_rtt_json(n->peer_rtt));
 	return o;
 }
 
@@ -200,6 +237,7 @@ bool record_node_read(const json_t *o, struct netmap_node *out)
 	n.generation = (uint32_t)proto_number(o, "generation");
 	record_candidates_read(json_object_get(o, "candidates"), &n.candidates);
 	record_rtt_read(json_object_get(o, "rtt"), n.relay_rtt_ms);
+	record_peer_rtt_read(json_object_get(o, "peer_rtt"), n.peer_rtt);
 	if (!tags_read(proto_text(o, "tags"), &n))
 		return false;
 	if (!routes_read(json_object_get(o, "routes"), &n)) {
@@ -236,6 +274,8 @@ json_t *record_relay_json(const struct netmap_relay *r)
 	json_object_set_new(o, "at", at);
 	if (r->url[0])
 		proto_set_text(o, "url", r->url);
+	if (r->node)
+		proto_set_number(o, "node", r->node);
 	return o;
 }
 
@@ -261,7 +301,8 @@ bool record_relay_read(const json_t *o, struct netmap_relay *out)
 	uint64_t id = proto_number(o, "id");
 	char host[URL_HOST];
 	uint16_t port;
-	struct netmap_relay r = { .id = (uint32_t)id };
+	struct netmap_relay r = { .id = (uint32_t)id,
+				  .node = proto_number(o, "node") };
 
 	if (!id || id > UINT32_MAX || !name || !name_valid(name) ||
 	    strlen(name) >= sizeof(r.name) || !proto_key(o, "key", &r.key) ||

@@ -25,4 +25,8 @@ json_t *record_candidates_json(const struct candidate_list *l);
 void record_candidates_read(const json_t *array, struct candidate_list *out);
 
 json_t *record_rtt_json(const uint16_t rtt_ms[static NETMAP_RELAYS_MAX]);
+json_t *record_peer_rtt_json(
+	const struct netmap_rtt rtt[static NETMAP_PEER_RELAYS_MAX]);
+void record_peer_rtt_read(const json_t *array,
+			  struct netmap_rtt out[static NETMAP_PEER_RELAYS_MAX]);
 void record_rtt_read(const json_t *array, uint16_t out[static NETMAP_RELAYS_MAX]);

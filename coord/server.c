@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "coord/enrol.h"
+#include "coord/peerrelays.h"
 #include "coord/proto.h"
 #include "coord/relays.h"
 #include "coord/record.h"
@@ -48,6 +49,7 @@ static void detach(struct session *x)
 		return;
 	n->session = NULL;
 	n->node.online = false;
+	peerrelays_online(&x->server->members, n, false, time_now());
 	members_touch(&x->server->members, n);
 	arm_push(x->server, push_delay);
 	log_info("node %s: offline", n->row.name);
@@ -168,6 +170,8 @@ static void on_tick(struct loop_timer *t, nsec_t now)
 		else if (x->member && now >= x->token_renewal)
 			server_send_token(x, now);
 	}
+	if (peerrelays_expire(&s->members, now))
+		arm_push(s, push_delay);
 	loop_timer_at(&s->tick, nsec_add(now, tick_every));
 }
 
@@ -186,6 +190,7 @@ static void welcome(struct session *x, struct member *n, const json_t *o)
 	if (older && older != x)
 		close_session(older);
 	n->node.online = true;
+	peerrelays_online(&s->members, n, true, time_now());
 	if (!was_online)
 		members_touch(&s->members, n);
 	s->stats.logins++;
@@ -312,12 +317,15 @@ static void on_publish(struct session *x, const json_t *o)
 	struct endpoint seen = stream_remote(x->stream);
 
 	if (routes_offer(&x->server->members, x->member,
-			 json_object_get(o, "routes")))
+			 json_object_get(o, "routes")) |
+	    peerrelays_offer(&x->server->members, x->member,
+			     json_object_get(o, "carries"), &seen))
 		arm_push(x->server, push_delay);
 	old = *n;
 	n->generation = (uint32_t)proto_number(o, "generation");
 	record_candidates_read(json_object_get(o, "candidates"), &n->candidates);
 	record_rtt_read(json_object_get(o, "rtt"), n->relay_rtt_ms);
+	record_peer_rtt_read(json_object_get(o, "peer_rtt"), n->peer_rtt);
 	attest(&n->candidates, &seen);
 	/* What changes nothing is told to nobody. */
 	if (!memcmp(&old, n, sizeof(old)))
@@ -550,6 +558,8 @@ static bool start(struct server *s, char why[static 256])
 		return false;
 	s->members.network = s->p.network;
 	memcpy(s->members.overlay, s->p.overlay, sizeof(s->p.overlay));
+	sign_public_of(s->p.sign, &s->members.sign);
+	peerrelays_load(&s->members, time_now());
 	load_relays(s);
 	if (!server_load_policy(s, why))
 		return false;
@@ -613,9 +623,7 @@ void server_stats(const struct server *s, struct server_stats *out)
 static const char *relays_changed(struct server *s)
 {
 	load_relays(s);
-	if (!members_next_version(&s->members))
-		return "the database refused; see the server's log and its disk";
-	s->members.relays_version = s->members.version;
+	members_relays_changed(&s->members);
 	arm_push(s, 0);
 	return NULL;
 }
@@ -632,6 +640,19 @@ const char *server_relay_remove(struct server *s, const char *name)
 	const char *why = relays_remove(s->p.registry, name);
 
 	return why ? why : relays_changed(s);
+}
+
+const char *server_set_peer_relays(struct server *s, const char *rule)
+{
+	const char *why = peerrelays_set_rule(&s->members, rule);
+
+	arm_push(s, 0);
+	return why;
+}
+
+json_t *server_peer_relays(const struct server *s)
+{
+	return peerrelays_json(&s->members);
 }
 
 json_t *server_relays(const struct server *s)
@@ -674,6 +695,7 @@ const char *server_expire(struct server *s, const char *node)
 		return "the database refused; see the server's log and its disk";
 	n->row = row;
 	n->version = n->hidden = version;
+	peerrelays_forget(&s->members, n);
 	if (n->session)
 		expire_member(n->session);
 	if (s->p.node_removed)

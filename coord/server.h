@@ -62,6 +62,9 @@ const char *server_expire(struct server *s, const char *node);
 json_t *server_nodes(const struct server *s); /* a new reference */
 const char *server_approve(struct server *s, const char *node);
 const char *server_set_approve(struct server *s, bool on); /* for new nodes */
+/* server_set_peer_relays() - which nodes may relay for others: peerrelays_set_rule() */
+const char *server_set_peer_relays(struct server *s, const char *rule);
+json_t *server_peer_relays(const struct server *s); /* a new reference */
 
 /* Policies: NULL, or a sentence, which may be in why; "LINE: reason" if the text is
  * wrong. A policy whose tests do not hold for the members of now is refused. */

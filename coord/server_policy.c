@@ -69,6 +69,8 @@ static void put_in_force(struct server *s, struct policy *p, uint64_t version)
 	m->access = (struct access){ .policy = p, .version = version,
 				     .stale = true };
 	members_settle(m);
+	if (m->offer_count) /* who may use which is another question now */
+		m->relays_version = version;
 	for (struct session *x = s->sessions; x; x = x->next) {
 		if (!x->member || x->sent >= version)
 			continue;

@@ -100,7 +100,8 @@ static void set_servers_of(struct node *n, unsigned port, nsec_t now)
 		for (unsigned f = 0; f < 2; f++) {
 			struct endpoint e = n->netmap.relays[i].at[f];
 
-			if (endpoint_is_zero(&e) || (port && f))
+			if (endpoint_is_zero(&e) || (port && f) ||
+			    n->netmap.relays[i].node)
 				continue;
 			if (count + 2 > NATCHECK_SERVERS_MAX)
 				break;
@@ -229,7 +230,7 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 	}
 	n->nat.no_scan = !n->conf.port_scan;
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
-		if (n->relays[i].status.registered)
+		if (n->relays[i].status.registered && !n->relays[i].info.node)
 			for (unsigned f = 0; f < 2; f++)
 				add_reflexive(n, l,
 					      &n->relays[i].status.observed[f]);
@@ -237,16 +238,11 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 
 static void publish(struct node *n)
 {
-	uint16_t rtt[NETMAP_RELAYS_MAX] = { 0 };
+	struct coord_client_rtts rtts;
 
-	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
-		if (n->relays[i].status.registered) {
-			nsec_t ms = n->relays[i].status.rtt / MSEC(1) + 1;
-
-			rtt[i] = (uint16_t)(ms > 9999 ? 9999 : ms);
-		}
+	relays_rtts(n, &rtts);
 	if (n->coord)
-		coord_client_publish(n->coord, &n->local, n->generation, rtt);
+		coord_client_publish(n->coord, &n->local, n->generation, &rtts);
 }
 
 void discovery_tell(struct node *n, struct peer *p, nsec_t now)

@@ -306,7 +306,8 @@ void mapping_servers(struct node *n, nsec_t now)
 		for (unsigned k = 0; k < 2; k++) {
 			struct endpoint e = n->netmap.relays[i].at[k];
 
-			if (endpoint_is_zero(&e) || count + 2 > ARRAY_SIZE(s))
+			if (endpoint_is_zero(&e) || n->netmap.relays[i].node ||
+			    count + 2 > ARRAY_SIZE(s))
 				continue;
 			s[count++] = e;
 			e.port++;

@@ -50,22 +50,65 @@ static bool same_relay(const struct netmap_relay *a, const struct netmap_relay *
 	       endpoint_eq(&a->at[1], &b->at[1]) && !strcmp(a->url, b->url);
 }
 
-void relays_update(struct node *n, nsec_t now)
+/* place_in_netmap() - of a slot's relay; -1: it is there no more */
+static int place_in_netmap(const struct node *n, const struct relay_slot *s)
 {
-	bool changed = false;
+	for (unsigned i = 0; i < n->netmap.relay_count; i++)
+		if (same_relay(&s->info, &n->netmap.relays[i]))
+			return (int)i;
+	return -1;
+}
+
+static bool has_slot(const struct node *n, const struct netmap_relay *r)
+{
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		if (n->relays[i].client && same_relay(&n->relays[i].info, r))
+			return true;
+	return false;
+}
+
+static unsigned free_slot(const struct node *n)
+{
+	unsigned i = 0;
+
+	while (n->relays[i].client)
+		i++;
+	return i;
+}
+
+/* close_gone() - and what went through them looks for another way */
+static bool close_gone(struct node *n, nsec_t now)
+{
+	unsigned gone = 0;
 
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
 		struct relay_slot *s = &n->relays[i];
-		bool wanted = i < n->netmap.relay_count;
 
-		if (s->client && wanted &&
-		    same_relay(&s->info, &n->netmap.relays[i]))
+		if (!s->client || place_in_netmap(n, s) >= 0)
 			continue;
-		changed |= s->client || wanted;
-		if (s->client)
-			close_slot(s);
-		if (wanted)
-			open_slot(n, i, &n->netmap.relays[i], now);
+		log_info("relay %s: no longer listed", s->info.name);
+		close_slot(s);
+		gone++;
+	}
+	for (unsigned i = 0; gone && i < n->peer_count; i++)
+		if (n->peers[i]->paths) {
+			relays_tell(n, n->peers[i], now);
+			peer_run(n, n->peers[i], now);
+		}
+	return gone;
+}
+
+void relays_update(struct node *n, nsec_t now)
+{
+	bool changed = close_gone(n, now);
+
+	for (unsigned i = 0; i < n->netmap.relay_count; i++) {
+		const struct netmap_relay *r = &n->netmap.relays[i];
+
+		if (has_slot(n, r))
+			continue;
+		open_slot(n, free_slot(n), r, now);
+		changed = true;
 	}
 	if (changed)
 		discovery_servers(n, now); /* they are our STUN servers */
@@ -110,23 +153,72 @@ void relays_set_token(struct node *n, const uint8_t *token, size_t octets,
 	relays_run(n, now);
 }
 
+static unsigned peer_rtt_ms(const struct netmap_node *node, uint32_t relay)
+{
+	for (unsigned i = 0; i < NETMAP_PEER_RELAYS_MAX; i++)
+		if (node->peer_rtt[i].relay == relay)
+			return node->peer_rtt[i].ms;
+	return 0;
+}
+
 /* pair_rtt() - ours plus the peer's round trip to a relay; 0: not known */
 static nsec_t pair_rtt(const struct node *n, const struct peer *p, unsigned slot)
 {
+	const struct relay_slot *s = &n->relays[slot];
 	const struct netmap_node *node =
 		netmap_peer_by_key(&n->netmap, &p->key);
-	nsec_t ours = n->relays[slot].status.rtt;
+	int place = place_in_netmap(n, s);
+	unsigned theirs = 0;
 
-	if (!node || !ours || !node->relay_rtt_ms[slot])
-		return 0;
-	return ours + MSEC(node->relay_rtt_ms[slot]);
+	if (node && place >= 0)
+		theirs = s->info.node ? peer_rtt_ms(node, s->info.id) :
+					node->relay_rtt_ms[place];
+	return theirs && s->status.rtt ? s->status.rtt + MSEC(theirs) : 0;
+}
+
+static enum pathset_relay_kind kind_of(const struct relay_slot *s)
+{
+	if (s->status.stream)
+		return PATHSET_RELAY_TLS;
+	return s->info.node ? PATHSET_RELAY_PEER : PATHSET_RELAY_UDP;
 }
 
 void relays_tell(struct node *n, struct peer *p, nsec_t now)
 {
-	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
-		pathset_set_relay(p->paths, i, n->relays[i].status.registered,
-				  pair_rtt(n, p, i), now);
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
+		const struct relay_slot *s = &n->relays[i];
+
+		pathset_set_relay_kind(p->paths, i, kind_of(s));
+		pathset_set_relay(p->paths, i, s->status.registered,
+				  s->client ? pair_rtt(n, p, i) : 0, now);
+	}
+}
+
+static uint16_t rtt_ms(const struct relay_slot *s)
+{
+	nsec_t ms = s->status.rtt / MSEC(1) + 1;
+
+	return (uint16_t)(ms > 9999 ? 9999 : ms);
+}
+
+void relays_rtts(const struct node *n, struct coord_client_rtts *out)
+{
+	unsigned count = 0;
+
+	memset(out, 0, sizeof(*out));
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
+		const struct relay_slot *s = &n->relays[i];
+		int place = s->client && s->status.registered ?
+				    place_in_netmap(n, s) : -1;
+
+		if (place < 0)
+			continue;
+		if (!s->info.node)
+			out->servers[place] = rtt_ms(s);
+		else if (count < NETMAP_PEER_RELAYS_MAX)
+			out->peers[count++] = (struct netmap_rtt){ s->info.id,
+								   rtt_ms(s) };
+	}
 }
 
 static void log_slot(const struct relay_slot *s)
@@ -156,7 +248,7 @@ static void slot_changed(struct node *n, struct relay_slot *s, nsec_t now)
 
 		if (!p->paths)
 			continue;
-		if (before != s->status.registered)
+		if (before != s->status.registered || tls != s->status.stream)
 			relays_tell(n, p, now);
 		peer_refresh_egress(n, p, now);
 		peer_run(n, p, now);

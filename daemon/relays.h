@@ -4,6 +4,8 @@
  *
  * A node registers with every relay of its netmap (at most NETMAP_RELAYS_MAX) and stays
  * so: whichever relay a pair has the least sum of round trips to is warm at both ends.
+ * Some are nodes that relay for others: these carry, but neither are our STUN servers
+ * nor tell us which address we have. A relay keeps its slot while the list changes.
  */
 #pragma once
 
@@ -34,6 +36,8 @@ void relays_traffic(struct node *n, unsigned slot, nsec_t now);
 
 /* relays_tell() - tell a peer's path set which relays can carry its messages */
 void relays_tell(struct node *n, struct peer *p, nsec_t now);
+/* relays_rtts() - our round trips, for the coordination server */
+void relays_rtts(const struct node *n, struct coord_client_rtts *out);
 void relays_network_changed(struct node *n, nsec_t now);
 /* relays_slot_by_from() - which slot has this endpoint; -1: none */
 int relays_slot_by_from(const struct node *n, const struct endpoint *from);

@@ -27,7 +27,8 @@ static bool holds_server(const struct node *n, const struct prefix *p)
 		for (unsigned k = 0; k < 2; k++) {
 			const struct endpoint *at = &n->netmap.relays[i].at[k];
 
-			if (!endpoint_is_zero(at) && prefix_contains(p, &at->ip))
+			if (!n->netmap.relays[i].node && !endpoint_is_zero(at) &&
+			    prefix_contains(p, &at->ip))
 				return true;
 		}
 	return false;

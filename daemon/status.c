@@ -43,13 +43,15 @@ static json_t *addresses_json(const struct ipaddr *v4, const struct ipaddr *v6)
 	return list;
 }
 
-static const char *kind_name(enum path_kind k)
+static const char *kind_name(const struct node *n, const struct path_choice *c)
 {
-	switch (k) {
+	switch (c->kind) {
 	case PATH_NONE:
 		return "none";
 	case PATH_RELAY:
-		return "relay";
+		return c->relay < NETMAP_RELAYS_MAX &&
+				       n->relays[c->relay].info.node ?
+			       "peer-relay" : "relay";
 	case PATH_DIRECT:
 		return "direct";
 	case PATH_TCP:
@@ -77,7 +79,7 @@ json_t *status_path(struct node *n, const struct peer *p,
 				json_null();
 
 	return json_pack("{s:s,s:o,s:o,s:o,s:f,s:i,s:f,s:I,s:s}", "kind",
-			 kind_name(c->kind), "remote", remote, "relay", relay,
+			 kind_name(n, c), "remote", remote, "relay", relay,
 			 "transport", transport_json(n, c), "rtt_ms", (double)path->rtt / 1e6, "mtu",
 			 path->mtu ? path->mtu : n->conf.mtu, "loss",
 			 path->loss, "since_s",
@@ -164,8 +166,9 @@ static json_t *relays_json(struct node *n)
 		if (s->client)
 			json_array_append_new(
 				list,
-				json_pack("{s:s,s:f,s:b,s:b,s:o}", "name",
-					  s->info.name, "rtt_ms",
+				json_pack("{s:s,s:b,s:f,s:b,s:b,s:o}", "name",
+					  s->info.name, "peer",
+					  s->info.node != 0, "rtt_ms",
 					  (double)s->status.rtt / 1e6, "udp",
 					  s->status.registered &&
 						  !s->status.stream,

@@ -189,6 +189,59 @@ static void saves_and_loads(void **state)
 	netmap_done(&got);
 }
 
+#define PEER_RELAY(id, node)                                                   \
+	"{\"id\":" #id ",\"node\":" #node ",\"name\":\"r\",\"key\":\"" KEY(R)          \
+	"\",\"at\":[\"192.0.2.9:5000\"]}"
+#define RELAYS(peers)                                                          \
+	",\"relays\":[{\"id\":1,\"name\":\"r\",\"key\":\"" KEY(R)                    \
+	"\",\"at\":[\"192.0.2.9:3478\"]}],\"peer_relays\":[" peers "]"
+
+/* behind the servers, so many at most; they survive on disk and leave with the next list */
+static void nodes_that_relay(void **state)
+{
+	char dir[] = "/tmp/adit-netmap-XXXXXX", path[64];
+	struct netmap m, got;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/map", dir);
+	netmap_init(&m);
+	netmap_init(&got);
+	assert_int_equal(apply(&m, FULL(NODE(2, "b", C, 2))), 0);
+	assert_false(netmap_has_sign(&m));
+	assert_int_equal(apply(&m, DELTA(10, 11, RELAYS(
+		PEER_RELAY(11, 2) "," PEER_RELAY(12, 3) "," PEER_RELAY(13, 4) ","
+		PEER_RELAY(14, 5) "," PEER_RELAY(15, 6)) ",\"sign\":\"" KEY(R) "\"")), 0);
+	assert_int_equal(m.relay_count, 1 + NETMAP_PEER_RELAYS_MAX);
+	assert_int_equal(m.skipped, 1);
+	assert_int_equal(m.relays[0].node, 0);
+	assert_int_equal(m.relays[1].node, 2);
+	assert_int_equal(m.relays[1].at[0].port, 5000);
+	assert_true(netmap_has_sign(&m));
+	assert_int_equal(netmap_save(&m, path), 0);
+	assert_int_equal(netmap_load(&got, path), 0);
+	assert_int_equal(got.relay_count, m.relay_count);
+	assert_int_equal(got.relays[4].node, 5);
+	assert_true(netmap_has_sign(&got));
+	/* a server's list that names a node, and a node's that names none: skipped */
+	assert_int_equal(apply(&m, DELTA(11, 12, ",\"relays\":[" PEER_RELAY(1, 9)
+		"],\"peer_relays\":[]")), 0);
+	assert_int_equal(m.relay_count, 0);
+	assert_int_equal(apply(&m, DELTA(12, 13, RELAYS(PEER_RELAY(11, 2)))), 0);
+	assert_int_equal(m.relay_count, 2);
+	assert_int_equal(apply(&m, DELTA(13, 14, ",\"peers\":["
+		"{\"id\":2,\"name\":\"b\",\"key\":\"" KEY(C) "\","
+		"\"v4\":\"100.90.0.2\",\"v6\":\"fd00:1::2\","
+		"\"peer_rtt\":[[11,20],7,[0,3],[12,-1],[13,70000]]}]")), 0);
+	assert_int_equal(m.peers[0].peer_rtt[0].relay, 11);
+	assert_int_equal(m.peers[0].peer_rtt[0].ms, 20);
+	assert_int_equal(m.peers[0].peer_rtt[1].relay, 0);
+	unlink(path);
+	rmdir(dir);
+	netmap_done(&m);
+	netmap_done(&got);
+}
+
 static void messages_are_bounded(void **state)
 {
 	static const char *const bad[] = {
@@ -217,6 +270,7 @@ int main(void)
 		cmocka_unit_test(refused_routes_leave_the_record),
 		cmocka_unit_test(an_unusable_map_changes_nothing),
 		cmocka_unit_test(saves_and_loads),
+		cmocka_unit_test(nodes_that_relay),
 		cmocka_unit_test(messages_are_bounded),
 	};
 

@@ -332,7 +332,7 @@ static bool sees_candidate(void *arg)
 static void publishes_candidates_and_server_attests(void **state)
 {
 	struct candidate_list l = { .count = 2 };
-	uint16_t rtt[NETMAP_RELAYS_MAX] = { 12 };
+	struct coord_client_rtts rtts = { .servers = { 12 } };
 	struct net n;
 	struct node a, b;
 
@@ -342,7 +342,7 @@ static void publishes_candidates_and_server_attests(void **state)
 	assert_true(endpoint_parse("127.0.0.1:41641", &l.c[1].at));
 	l.c[0].kind = l.c[1].kind = CANDIDATE_REFLEXIVE;
 	l.c[0].attested = true; /* a claim, not a fact */
-	coord_client_publish(a.client, &l, 5, rtt);
+	coord_client_publish(a.client, &l, 5, &rtts);
 	assert_true(net_run(&n, sees_candidate, &b));
 	assert_false(b.map.peers[0].candidates.c[0].attested);
 	assert_true(b.map.peers[0].candidates.c[1].attested);
