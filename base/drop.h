@@ -73,7 +73,9 @@
 	X(RELAY_QUEUE_FULL, "relay queue of that receiver full")             \
 	X(RELAY_RATE, "relay rate of that sender exceeded")                  \
 	X(RELAY_CRYPTO, "relay control frame does not authenticate")         \
-	X(RELAY_QUEUE_LATE, "relay queue of that receiver stood too long")
+	X(RELAY_QUEUE_LATE, "relay queue of that receiver stood too long")   \
+	X(RELAY_TOTAL_RATE, "relay rate of all senders exceeded")            \
+	X(RELAY_QUOTA, "relay quota of that sender used up")
 
 enum drop {
 #define X(name, text) DROP_##name,

@@ -30,13 +30,14 @@ static bool set_int(int fd, int level, int name, int value)
 	return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
 }
 
-static void set_buffers(int fd, int octets)
+static void set_buffers(int fd, const struct udp_params *p)
 {
-	if (!octets)
-		return;
-	if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, octets))
-		set_int(fd, SOL_SOCKET, SO_RCVBUF, octets);
-	if (!set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, octets))
+	int octets = p->send_octets ? p->send_octets : p->buffer_octets;
+
+	if (p->buffer_octets &&
+	    !set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, p->buffer_octets))
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, p->buffer_octets);
+	if (octets && !set_int(fd, SOL_SOCKET, SO_SNDBUFFORCE, octets))
 		set_int(fd, SOL_SOCKET, SO_SNDBUF, octets);
 }
 
@@ -49,7 +50,7 @@ static int set_options(struct udp *u, const struct udp_params *p)
 		return -errno;
 	if (p->mark && !set_int(u->fd, SOL_SOCKET, SO_MARK, (int)p->mark))
 		return -errno;
-	set_buffers(u->fd, p->buffer_octets);
+	set_buffers(u->fd, p);
 	if (u->v6) {
 		if (!set_int(u->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))
 			return -errno;
@@ -110,6 +111,11 @@ void udp_close(struct udp *u)
 	if (u->fd >= 0)
 		close(u->fd);
 	u->fd = -1;
+}
+
+int udp_share(struct udp *u)
+{
+	return set_int(u->fd, SOL_SOCKET, SO_REUSEPORT, 1) ? 0 : -errno;
 }
 
 int udp_replace(struct udp *u, struct udp *by)

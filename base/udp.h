@@ -40,6 +40,7 @@ struct udp_params {
 	bool gro; /* receive trains */
 	uint32_t mark; /* SO_MARK, 0: none */
 	int buffer_octets; /* asked for both directions; 0: kernel's default */
+	int send_octets; /* asked for sending; 0: as buffer_octets */
 };
 
 /* One received train. The caller sets data and room, the rest is filled in. */
@@ -71,6 +72,9 @@ struct udp_out {
  */
 must_check int udp_open(struct udp *u, const struct udp_params *p);
 void udp_close(struct udp *u); /* safe on fd -1 */
+/* udp_share() - from now on sockets with .reuse_port may bind to its port as well; who
+ * binds without it is still told that the port is taken */
+must_check int udp_share(struct udp *u);
 
 /**
  * udp_renew() - A fresh socket, on another port, under the same descriptor

@@ -4,6 +4,7 @@
  */
 #include "relay/limiter.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,10 +13,10 @@ enum {
 	WAYS = 4,
 };
 
-struct bucket {
-	uint64_t source; /* IPv4 address or first half of an IPv6 one */
-	nsec_t seen; /* 0: free */
-	nsec_t credit; /* time that may be spent */
+struct bucket { /* torn by a race it is milder by a permit or two, no more */
+	_Atomic uint64_t source; /* IPv4 address or first half of an IPv6 one */
+	_Atomic nsec_t seen; /* 0: free */
+	_Atomic nsec_t credit; /* time that may be spent */
 };
 
 struct limiter {
@@ -57,30 +58,41 @@ static uint64_t mix(uint64_t v)
 	return v ^ v >> 31;
 }
 
+static uint64_t get(const _Atomic uint64_t *v)
+{
+	return atomic_load_explicit(v, memory_order_relaxed);
+}
+
+static void set(_Atomic uint64_t *at, uint64_t v)
+{
+	atomic_store_explicit(at, v, memory_order_relaxed);
+}
+
 static struct bucket *find(struct limiter *l, uint64_t source, nsec_t now)
 {
-	struct bucket *set = l->buckets[mix(source + l->seed) % SETS];
-	struct bucket *oldest = &set[0];
+	struct bucket *all = l->buckets[mix(source + l->seed) % SETS];
+	struct bucket *oldest = &all[0];
 
 	for (int i = 0; i < WAYS; i++) {
-		if (set[i].seen && set[i].source == source)
-			return &set[i];
-		if (set[i].seen < oldest->seen)
-			oldest = &set[i];
+		if (get(&all[i].seen) && get(&all[i].source) == source)
+			return &all[i];
+		if (get(&all[i].seen) < get(&oldest->seen))
+			oldest = &all[i];
 	}
-	*oldest = (struct bucket){ source, now, l->most };
+	set(&oldest->source, source);
+	set(&oldest->credit, l->most);
+	set(&oldest->seen, now);
 	return oldest;
 }
 
 bool limiter_pass(struct limiter *l, const struct ipaddr *source, nsec_t now)
 {
 	struct bucket *b = find(l, source_of(source), now);
+	nsec_t past = nsec_since(get(&b->seen), now);
+	nsec_t credit = nsec_min(nsec_add(get(&b->credit), past), l->most);
+	bool pass = credit >= l->cost;
 
-	b->credit = nsec_min(nsec_add(b->credit, nsec_since(b->seen, now)),
-			     l->most);
-	b->seen = now;
-	if (b->credit < l->cost)
-		return false;
-	b->credit -= l->cost;
-	return true;
+	set(&b->seen, now);
+	set(&b->credit, pass ? credit - l->cost : credit);
+	return pass;
 }

@@ -21,5 +21,6 @@ struct limiter;
 struct limiter *limiter_new(unsigned rate, unsigned burst, uint64_t seed);
 void limiter_free(struct limiter *l); /* takes NULL */
 
-/* limiter_pass() - may this source have one more now? No allocation */
+/* limiter_pass() - may this source have one more now? No allocation; any thread: two at
+ * once for one source may count as one */
 bool limiter_pass(struct limiter *l, const struct ipaddr *source, nsec_t now);

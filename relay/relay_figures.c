@@ -14,6 +14,9 @@ void relay_figures_fill(struct metrics *m, const struct relay_service_stats *s)
 		    "Frames carried.", s->forwarded);
 	metrics_one(m, "adit_relay_bytes_total", METRICS_COUNTER,
 		    "Octets carried.", s->forwarded_octets);
+	metrics_one(m, "adit_relay_marked_total", METRICS_COUNTER,
+		    "Datagrams marked by ECN because their queue stood too long.",
+		    s->marked);
 	metrics_one(m, "adit_stun_answers_total", METRICS_COUNTER,
 		    "STUN answers sent.", s->stun_answers);
 	metrics_drops(m, s->drops);

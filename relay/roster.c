@@ -218,12 +218,22 @@ static bool grow_channels(struct roster_client *c)
 	return true;
 }
 
-uint32_t roster_channel_for(struct roster *r, struct roster_client *c,
-			    const struct key_public *peer)
+uint32_t roster_channel_find(const struct roster_client *c,
+			     const struct key_public *peer)
 {
 	for (uint32_t i = 0; i < c->channel_count; i++)
 		if (!memcmp(&c->channels[i].peer, peer, sizeof(*peer)))
 			return i + 1;
+	return 0;
+}
+
+uint32_t roster_channel_for(struct roster *r, struct roster_client *c,
+			    const struct key_public *peer)
+{
+	uint32_t number = roster_channel_find(c, peer);
+
+	if (number)
+		return number;
 	if (c->channel_count == c->channel_room && !grow_channels(c))
 		return 0;
 	c->channels[c->channel_count++] = (struct roster_channel){

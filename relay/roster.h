@@ -35,6 +35,7 @@ struct roster_client {
 	uint64_t network, issued, expires_s;
 	nsec_t heard, refilled;
 	uint64_t credit; /* octets that may be sent at once */
+	uint64_t sent; /* octets carried for it */
 	struct roster_channel *channels; /* number 1 is at [0] */
 	uint32_t channel_count, channel_room;
 	int32_t next_by_key, next_by_route;
@@ -72,6 +73,9 @@ void roster_forget_channels(struct roster *r, struct roster_client *c);
 /* roster_channel_for() - c's number for a peer, made if there is none; 0: no room */
 uint32_t roster_channel_for(struct roster *r, struct roster_client *c,
 			    const struct key_public *peer);
+/* roster_channel_find() - the same; 0: there is none yet */
+uint32_t roster_channel_find(const struct roster_client *c,
+			     const struct key_public *peer);
 /* roster_channel() - NULL: c has no such number */
 struct roster_channel *roster_channel(const struct roster_client *c,
 				      uint32_t number);

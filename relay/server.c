@@ -2,60 +2,23 @@
  *
  * server.c - who is registered at a relay, and where their frames go
  */
-#include "relay/server.h"
+#include "relay/server_inside.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/limiter.h"
-#include "relay/proof.h"
-#include "relay/roster.h"
 #include "relay/token.h"
 
 enum {
 	GREET_RATE = 50, /* answers a second to one unregistered source; a large */
 	GREET_BURST = 400, /* NAT may hide hundreds of nodes after a restart */
-	REMOVED_MAX = 4096,
 };
 
 #define SECRET_AGE  SEC(120)
-#define TELL_AGAIN  MSEC(200)
 #define RATE_SPAN   MSEC(50) /* burst: what the rate gives in this time */
 #define RATE_USUAL  UINT64_C(1250000000)
 #define RATE_MOST   UINT64_C(16000000000) /* times a second in ns fits 64 bits */
 #define TICK_PERIOD SEC(1)
-
-struct removed {
-	struct key_public key;
-	nsec_t at;
-};
-
-struct relay_server {
-	struct key_private key;
-	struct key_public public;
-	struct sign_public coord;
-	uint64_t network, rate, burst;
-	struct proof_key secrets[2]; /* this one and the one before */
-	nsec_t next_secret, next_tick;
-	struct roster roster;
-	struct limiter *greet;
-	struct removed removed[REMOVED_MAX];
-	unsigned removed_next;
-	bool (*admits)(void *owner, const struct key_public *node);
-	void *owner;
-	uint64_t forwarded, forwarded_octets;
-	struct drop_counts drops;
-};
-
-/* One call's arguments, so that they travel together. */
-struct turn {
-	struct relay_server *s;
-	const struct relay_in *in;
-	struct relay_batch *batch;
-	nsec_t now;
-	uint64_t wall_s;
-	struct roster_client *sender; /* NULL: not registered */
-};
 
 struct relay_server *relay_server_new(const struct relay_server_params *p)
 {
@@ -64,11 +27,16 @@ struct relay_server *relay_server_new(const struct relay_server_params *p)
 
 	if (!s)
 		return NULL;
+	s->lane_count = p->lanes ? p->lanes : 1;
+	s->lanes = aligned_alloc(_Alignof(struct lane),
+				 s->lane_count * sizeof(*s->lanes));
 	s->greet = limiter_new(GREET_RATE, GREET_BURST, p->seed);
-	if (!s->greet || roster_init(&s->roster, max, p->seed)) {
+	if (!s->lanes || !s->greet || roster_init(&s->roster, max, p->seed)) {
 		relay_server_free(s);
 		return NULL;
 	}
+	memset(s->lanes, 0, s->lane_count * sizeof(*s->lanes));
+	s->total.rate = p->total_rate > RATE_MOST ? RATE_MOST : p->total_rate;
 	s->key = p->key;
 	key_public_of(&s->key, &s->public);
 	s->coord = p->coord;
@@ -89,18 +57,13 @@ void relay_server_free(struct relay_server *s)
 	if (!s)
 		return;
 	limiter_free(s->greet);
+	free(s->lanes);
 	roster_done(&s->roster);
 	secret_wipe(s, sizeof(*s));
 	free(s);
 }
 
-static void drop(struct turn *t, enum drop d)
-{
-	drop_count(&t->s->drops, d);
-}
-
-/* answer() - n octets, at most 64, to where the train came from */
-static void answer(struct turn *t, const void *m, size_t n)
+void relay_server_answer(struct turn *t, const void *m, size_t n)
 {
 	struct relay_batch *b = t->batch;
 	struct relay_out *o = &b->out[b->n];
@@ -136,7 +99,7 @@ static void challenge(struct turn *t, enum frame_type type, const uint8_t *txid)
 	memcpy(f.txid, txid, FRAME_TXID);
 	proof_cookie(&t->s->secrets[0], &t->in->from.remote, txid, f.issued,
 		     f.cookie);
-	answer(t, &f, sizeof(f));
+	relay_server_answer(t, &f, sizeof(f));
 }
 
 static void input_hello(struct turn *t, const uint8_t *m, size_t n)
@@ -197,7 +160,7 @@ static void deny(struct turn *t, const struct frame_register *f,
 				  .reason = be16_of((uint16_t)why) };
 
 	memcpy(d.txid, f->txid, FRAME_TXID);
-	answer(t, &d, sizeof(d));
+	relay_server_answer(t, &d, sizeof(d));
 	drop(t, row);
 }
 
@@ -220,7 +183,7 @@ static void welcome(struct turn *t, struct roster_client *c)
 
 	memcpy(w.txid, c->txid, FRAME_TXID);
 	proof_put(&c->session, &w, offsetof(struct frame_welcome, mac));
-	answer(t, &w, sizeof(w));
+	relay_server_answer(t, &w, sizeof(w));
 }
 
 /* enroll() - all proofs are good: into the roster, or to its new route */
@@ -254,27 +217,29 @@ static void enroll(struct turn *t, const struct frame_register *f,
 	welcome(t, c);
 }
 
-static void input_register(struct turn *t, const uint8_t *m, size_t n)
+/* is_register() - is it complete, and by somebody who gets what we send to its source? */
+static bool is_register(struct turn *t, const uint8_t *m, size_t n)
 {
 	const struct frame_register *f = (const void *)m;
+
+	if (n < sizeof(*f) + FRAME_MAC)
+		drop(t, DROP_TOO_SHORT);
+	else if (n < sizeof(*f) + be16_get(f->token_octets) + FRAME_MAC)
+		drop(t, DROP_BAD_LENGTH);
+	else if (!cookie_is_good(t, f))
+		drop(t, DROP_RELAY_COOKIE);
+	else
+		return true;
+	return false;
+}
+
+static void input_register(struct turn *t, const uint8_t *m)
+{
+	const struct frame_register *f = (const void *)m;
+	size_t token_n = be16_get(f->token_octets), body = sizeof(*f) + token_n;
 	struct proof_key pair;
 	struct token token;
-	size_t token_n, body;
 
-	if (n < sizeof(*f) + FRAME_MAC) {
-		drop(t, DROP_TOO_SHORT);
-		return;
-	}
-	token_n = be16_get(f->token_octets);
-	body = sizeof(*f) + token_n;
-	if (n < body + FRAME_MAC) {
-		drop(t, DROP_BAD_LENGTH);
-		return;
-	}
-	if (!cookie_is_good(t, f)) {
-		drop(t, DROP_RELAY_COOKIE);
-		return;
-	}
 	if (!limiter_pass(t->s->greet, &t->in->from.remote.ip, t->now)) {
 		drop(t, DROP_RELAY_RATE);
 		return;
@@ -304,7 +269,7 @@ static bool sealed(struct turn *t, const uint8_t *m, size_t n, size_t size)
 	return false;
 }
 
-static void input_ping(struct turn *t, const uint8_t *m, size_t n)
+void relay_server_ping(struct turn *t, const uint8_t *m, size_t n)
 {
 	const struct frame_ping *f = (const void *)m;
 	struct frame_pong p = { .header = frame_header_of(FRAME_PONG, 0) };
@@ -315,280 +280,88 @@ static void input_ping(struct turn *t, const uint8_t *m, size_t n)
 	p.observed = endpoint_frame(&t->sender->route.remote);
 	memcpy(p.txid, f->txid, FRAME_TXID);
 	proof_put(&t->sender->session, &p, offsetof(struct frame_pong, mac));
-	answer(t, &p, sizeof(p));
+	relay_server_answer(t, &p, sizeof(p));
 }
 
-static struct frame_peer peer_frame(enum frame_type type, uint32_t number,
-				    const struct key_public *peer,
-				    const struct proof_key *session)
-{
-	struct frame_peer f = { .header = frame_header_of(type, number) };
-
-	memcpy(f.peer, peer->b, sizeof(f.peer));
-	proof_put(session, &f, offsetof(struct frame_peer, mac));
-	return f;
-}
-
-/* find_peer() - a registered client of the sender's network */
-static struct roster_client *find_peer(const struct turn *t,
-				       const struct key_public *k)
-{
-	struct roster_client *c = roster_by_key(&t->s->roster, k);
-
-	return c && c->network == t->sender->network && c != t->sender ? c :
-									 NULL;
-}
-
-static void input_open(struct turn *t, const uint8_t *m, size_t n)
+static void input_open(struct turn *t, const uint8_t *m)
 {
 	const struct frame_peer *f = (const void *)m;
 	struct frame_peer reply;
 	struct key_public peer;
 	uint32_t number = 0;
 
-	if (!sealed(t, m, n, sizeof(*f)))
-		return;
 	memcpy(peer.b, f->peer, sizeof(peer.b));
-	if (find_peer(t, &peer))
+	if (relay_server_find_peer(t, &peer))
 		number = roster_channel_for(&t->s->roster, t->sender, &peer);
-	reply = peer_frame(number ? FRAME_PEER : FRAME_ABSENT, number, &peer,
+	reply = relay_server_peer_frame(number ? FRAME_PEER : FRAME_ABSENT, number, &peer,
 			   &t->sender->session);
-	answer(t, &reply, sizeof(reply));
+	relay_server_answer(t, &reply, sizeof(reply));
 }
 
-static void input_ack(struct turn *t, const uint8_t *m, size_t n)
+static void input_ack(struct turn *t, const uint8_t *m)
 {
 	const struct frame_peer *f = (const void *)m;
 	struct roster_channel *ch;
 
-	if (!sealed(t, m, n, sizeof(*f)))
-		return;
 	ch = roster_channel(t->sender, be32_get(f->header.channel));
 	if (ch && !memcmp(ch->peer.b, f->peer, sizeof(f->peer)))
 		ch->told = true;
 }
 
-static void input_leave(struct turn *t, const uint8_t *m, size_t n)
+static void input_leave(struct turn *t)
 {
-	if (!sealed(t, m, n, sizeof(struct frame_leave)))
-		return;
 	roster_remove(&t->s->roster, t->sender);
 	t->sender = NULL;
 }
 
-/* refuse() - a frame by an address that is not registered */
-static void refuse(struct turn *t, const uint8_t *m, size_t n)
+void relay_server_greet(struct turn *t, const uint8_t *m, size_t n)
 {
 	struct frame_header reset = frame_header_of(FRAME_RESET, 0);
 
+	if (m[1] == FRAME_HELLO) {
+		input_hello(t, m, n);
+		return;
+	}
 	drop(t, DROP_RELAY_UNREGISTERED);
 	if (m[1] == FRAME_PING && n >= sizeof(struct frame_ping))
 		challenge(t, FRAME_RESET, ((const struct frame_ping *)m)->txid);
 	else if (limiter_pass(t->s->greet, &t->in->from.remote.ip, t->now))
-		answer(t, &reset, sizeof(reset));
+		relay_server_answer(t, &reset, sizeof(reset));
 }
 
-static void input_control(struct turn *t, const uint8_t *m, size_t n)
+/* wanted() - is a control frame good enough to hold up everybody for it? If not, it
+ * is dropped here */
+static bool wanted(struct turn *t, const uint8_t *m, size_t n)
 {
 	switch (m[1]) {
-	case FRAME_HELLO:
-		input_hello(t, m, n);
-		return;
 	case FRAME_REGISTER:
-		input_register(t, m, n);
-		return;
-	case FRAME_PING:
-		input_ping(t, m, n);
-		return;
+		return is_register(t, m, n);
 	case FRAME_OPEN:
-		input_open(t, m, n);
-		return;
 	case FRAME_ACK:
-		input_ack(t, m, n);
-		return;
+		return sealed(t, m, n, sizeof(struct frame_peer));
 	case FRAME_LEAVE:
-		input_leave(t, m, n);
-		return;
+		return sealed(t, m, n, sizeof(struct frame_leave));
 	default:
 		drop(t, DROP_RELAY_TYPE);
-	}
-}
-
-/* resolve() - the client behind a channel; looks the key up again after a change */
-static struct roster_client *resolve(struct turn *t, struct roster_channel *ch)
-{
-	struct roster *r = &t->s->roster;
-	struct roster_client *c;
-
-	if (ch->index != RELAY_NO_CLIENT) {
-		c = &r->clients[ch->index];
-		if (c->live && c->generation == ch->generation)
-			return c;
-	}
-	c = find_peer(t, &ch->peer);
-	if (!c)
-		return NULL;
-	ch->back = roster_channel_for(r, c, &t->sender->key);
-	ch->index = ch->back ? roster_index(r, c) : RELAY_NO_CLIENT;
-	ch->generation = c->generation;
-	return ch->back ? c : NULL;
-}
-
-/* tell() - a receiver that may not know the channel yet learns it in front of the
- * data; repeated while data flows until it has said so */
-static void tell(struct turn *t, struct roster_client *c, uint32_t number)
-{
-	struct roster_channel *ch = roster_channel(c, number);
-	struct frame_peer f;
-
-	if (!ch || ch->told ||
-	    (ch->told_at && nsec_since(ch->told_at, t->now) < TELL_AGAIN))
-		return;
-	ch->told_at = t->now;
-	f = peer_frame(FRAME_PEER, number, &ch->peer, &c->session);
-	answer(t, &f, sizeof(f));
-	t->batch->out[t->batch->n - 1].to = c->route;
-}
-
-static bool within_rate(struct turn *t, size_t n)
-{
-	struct roster_client *c = t->sender;
-	nsec_t past = nsec_min(nsec_since(c->refilled, t->now), SEC(1));
-	uint64_t more = past * t->s->rate / SEC(1);
-
-	if (c->credit + more >= t->s->burst)
-		c->credit = t->s->burst;
-	else
-		c->credit += more;
-	c->refilled = t->now;
-	if (c->credit < n)
 		return false;
-	c->credit -= n;
+	}
+}
+
+bool relay_server_control(struct turn *t, const uint8_t *m, size_t n)
+{
+	if (!wanted(t, m, n))
+		return true;
+	if (t->shared)
+		return false;
+	if (m[1] == FRAME_REGISTER)
+		input_register(t, m);
+	else if (m[1] == FRAME_OPEN)
+		input_open(t, m);
+	else if (m[1] == FRAME_ACK)
+		input_ack(t, m);
+	else
+		input_leave(t);
 	return true;
-}
-
-/* carry() - n octets of frames of one channel, `header` octets each in front */
-static void carry(struct turn *t, struct roster_channel *ch, uint8_t *p,
-		  size_t n, size_t segment)
-{
-	struct roster_client *c = resolve(t, ch);
-	be32 back;
-
-	if (!c) {
-		drop_count_n(&t->s->drops, DROP_RELAY_NO_RECEIVER,
-			     (n + segment - 1) / segment);
-		return;
-	}
-	back = be32_of(ch->back);
-	for (size_t i = 0; i < n; i += segment)
-		memcpy(p + i + offsetof(struct frame_header, channel), &back,
-		       sizeof(back));
-	tell(t, c, ch->back);
-	t->batch->out[t->batch->n++] = (struct relay_out){
-		.to = c->route,
-		.data = p,
-		.n = n,
-		.segment = segment,
-		.receiver = roster_index(&t->s->roster, c),
-		.tos = t->in->tos,
-	};
-	t->s->forwarded += (n + segment - 1) / segment;
-	t->s->forwarded_octets += n;
-}
-
-/* input_keyed() - the receiver's key in full: its frame leaves with a number */
-static void input_keyed(struct turn *t, uint8_t *m, size_t n)
-{
-	struct frame_header h = frame_header_of(FRAME_DATA, 0);
-	size_t cut = sizeof(struct frame_keyed) - sizeof(h);
-	struct key_public peer;
-	uint32_t number;
-
-	if (n <= sizeof(struct frame_keyed)) {
-		drop(t, DROP_TOO_SHORT);
-		return;
-	}
-	memcpy(peer.b, ((const struct frame_keyed *)m)->peer, sizeof(peer.b));
-	if (!find_peer(t, &peer)) {
-		drop(t, DROP_RELAY_NO_RECEIVER);
-		return;
-	}
-	number = roster_channel_for(&t->s->roster, t->sender, &peer);
-	if (!number) {
-		drop(t, DROP_RELAY_NO_RECEIVER);
-		return;
-	}
-	memcpy(m + cut, &h, sizeof(h));
-	carry(t, roster_channel(t->sender, number), m + cut, n - cut, n - cut);
-}
-
-static void input_data(struct turn *t, uint8_t *m, size_t n, size_t segment)
-{
-	const struct frame_header *h = (const void *)m;
-	struct roster_channel *ch =
-		roster_channel(t->sender, be32_get(h->channel));
-
-	if (!ch)
-		drop(t, DROP_RELAY_NO_RECEIVER);
-	else
-		carry(t, ch, m, n, segment);
-}
-
-/* run_of() - octets of the datagrams at p that share the first one's header: they
- * go to one receiver and leave as one train */
-static size_t run_of(const uint8_t *p, size_t n, size_t segment)
-{
-	size_t run = n < segment ? n : segment;
-
-	while (run < n && n - run > sizeof(struct frame_header) &&
-	       !memcmp(p, p + run, sizeof(struct frame_header)))
-		run += n - run < segment ? n - run : segment;
-	return run;
-}
-
-/* input_datagrams() - the first datagram at p, or the run of data that it begins;
- * returns octets consumed */
-static size_t input_datagrams(struct turn *t, uint8_t *p, size_t n,
-			      size_t segment)
-{
-	size_t one = n < segment ? n : segment, run;
-
-	if (!frame_is(p, one)) {
-		drop(t, DROP_UNKNOWN_TYPE);
-		return one;
-	}
-	if (!t->sender && p[1] != FRAME_HELLO && p[1] != FRAME_REGISTER) {
-		refuse(t, p, one);
-		return n; /* one answer a train */
-	}
-	if (p[1] != FRAME_DATA && p[1] != FRAME_DATA_KEYED) {
-		input_control(t, p, one);
-		return one;
-	}
-	run = p[1] == FRAME_DATA ? run_of(p, n, segment) : one;
-	if (!within_rate(t, run)) {
-		drop(t, DROP_RELAY_RATE);
-		return run;
-	}
-	t->sender->heard = t->now;
-	if (p[1] == FRAME_DATA)
-		input_data(t, p, run, one);
-	else
-		input_keyed(t, p, one);
-	return run;
-}
-
-void relay_server_input(struct relay_server *s, const struct relay_in *in,
-			struct relay_batch *batch, nsec_t now, uint64_t wall_s)
-{
-	struct turn t = { s, in, batch, now, wall_s,
-			  roster_by_route(&s->roster, &in->from) };
-	unsigned most = batch->n + RELAY_BATCH_INPUT - 4;
-
-	if (!in->segment)
-		return;
-	for (size_t i = 0; i < in->n && batch->n < most;)
-		i += input_datagrams(&t, in->data + i, in->n - i, in->segment);
 }
 
 static void turn_secret(struct relay_server *s, const uint8_t *fresh, nsec_t now)
@@ -656,12 +429,16 @@ void relay_server_stats(const struct relay_server *s,
 	*out = (struct relay_server_stats){
 		.clients = (uint64_t)s->roster.count,
 		.channels = s->roster.channels,
-		.forwarded = s->forwarded,
-		.forwarded_octets = s->forwarded_octets,
 	};
+	for (unsigned i = 0; i < s->lane_count; i++) {
+		out->forwarded += s->lanes[i].forwarded;
+		out->forwarded_octets += s->lanes[i].forwarded_octets;
+		for (unsigned d = 0; d < DROP_COUNT; d++)
+			out->drops[d] += s->lanes[i].drops.n[d];
+	}
 }
 
 struct drop_counts *relay_server_drops(struct relay_server *s)
 {
-	return &s->drops;
+	return &s->lanes[0].drops;
 }

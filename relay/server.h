@@ -10,8 +10,10 @@
  * nothing is kept and no answer is longer than its request; before token and MAC are
  * good nothing is forwarded. Layout: relay/frame.h.
  *
- * One engine belongs to one thread. Several workers would share it behind a read
- * lock for forwarding: only control frames change it.
+ * Threads: relay_server_pass() may run on several at once, each with a lane of its own,
+ * all trains of a sender on one of them; it leaves alone what would change who is
+ * registered. Every other call needs the engine to itself (relay/gate.h). An owner with
+ * one thread calls relay_server_input() and needs to know nothing of this.
  */
 #pragma once
 
@@ -71,6 +73,8 @@ struct relay_server_params {
 	uint64_t network; /* that tokens must carry; 0: any */
 	unsigned clients_max; /* 0: RELAY_CLIENTS_DEFAULT */
 	uint64_t rate; /* octets a second of one sender; 0: 1.25 * 10^9 */
+	uint64_t total_rate; /* octets a second of all; 0: no limit */
+	unsigned lanes; /* threads in relay_server_pass(); 0: 1 */
 	uint64_t seed;
 	uint8_t secret[32]; /* random: cookies of the first two minutes */
 	/* admits() - may this node register, whose token is good? On the thread of
@@ -92,9 +96,21 @@ void relay_server_free(struct relay_server *s); /* wipes; takes NULL */
  *
  * Drops are counted in the engine. Cost: data frames: two table look-ups a train,
  * four octets written a frame; memory is only allocated when a channel is made.
+ * Return: octets dealt with; less than in->n: the batch is full, go on behind them
  */
-void relay_server_input(struct relay_server *s, const struct relay_in *in,
-			struct relay_batch *batch, nsec_t now, uint64_t wall_s);
+size_t relay_server_input(struct relay_server *s, const struct relay_in *in,
+			  struct relay_batch *batch, nsec_t now, uint64_t wall_s);
+
+/**
+ * relay_server_pass() - The same, as far as it goes while others do so too
+ * @lane: 0..lanes - 1
+ * Data on known channels, pings, greetings and rubbish, that is nearly everything.
+ * Return: octets dealt with; less than in->n: what follows is for relay_server_input(),
+ *         unless the batch is full
+ */
+must_check size_t relay_server_pass(struct relay_server *s, unsigned lane,
+				    const struct relay_in *in,
+				    struct relay_batch *batch, nsec_t now);
 
 /**
  * relay_server_tick() - Forget silent clients, turn over the cookie secret
@@ -119,8 +135,9 @@ void relay_server_readmit(struct relay_server *s, const struct key_public *node)
 
 struct relay_server_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets;
+	uint64_t drops[DROP_COUNT];
 };
 void relay_server_stats(const struct relay_server *s,
 			struct relay_server_stats *out);
-/* relay_server_drops() - counters; may be read by other threads */
+/* relay_server_drops() - counters of lane 0; may be read by other threads */
 struct drop_counts *relay_server_drops(struct relay_server *s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * service.h - a relay with STUN on two UDP ports, as a thread in any server program
+ * service.h - a relay with STUN on two UDP ports, as threads in any server program
  *
  * Glue around the engines relay/server.h and relay/stunserver.h: sockets, batches,
  * clock. adit-relay and adit-coord both run it. Port N carries relay and STUN, port
@@ -24,6 +24,8 @@ struct relay_service_params {
 	struct sign_public coord; /* whose tokens to accept */
 	uint64_t network; /* network id that tokens must carry; 0: any */
 	uint64_t rate; /* octets a second of one node; 0: as relay/server.h says */
+	uint64_t total_rate; /* octets a second of all; 0: no limit */
+	unsigned workers; /* threads, at most 16; 0: one for each CPU, at most 8 */
 };
 
 struct relay_service;
@@ -35,7 +37,7 @@ struct relay_service;
  */
 struct relay_service *relay_service_start(const struct relay_service_params *p,
 					  char why[static 256]);
-void relay_service_stop(struct relay_service *s); /* takes NULL; joins the thread */
+void relay_service_stop(struct relay_service *s); /* takes NULL; joins the threads */
 
 /* relay_service_remove() - a node was removed: its tokens are void from now on */
 void relay_service_remove(struct relay_service *s, const struct key_public *node);
@@ -50,7 +52,8 @@ struct relay_service_sink {
 };
 void relay_service_set_sink(struct relay_service *s,
 			    const struct relay_service_sink *k); /* NULL: none */
-/* relay_service_input() - trains that came over streams; rewritten in place */
+/* relay_service_input() - trains that came over streams; rewritten in place; all
+ * streams on one thread */
 void relay_service_input(struct relay_service *s, const struct relay_in *trains,
 			 unsigned count);
 void relay_service_drop(struct relay_service *s, enum drop why);
@@ -63,6 +66,8 @@ void relay_service_readmit(struct relay_service *s, const struct key_public *nod
 
 struct relay_service_stats {
 	uint64_t clients, channels, forwarded, forwarded_octets, stun_answers;
+	uint64_t marked; /* datagrams: congestion, by ECN */
+	unsigned workers;
 	uint64_t drops[DROP_COUNT];
 };
 void relay_service_stats(struct relay_service *s, struct relay_service_stats *out);

@@ -210,7 +210,7 @@ int main(void)
 		cmocka_unit_test(test_stun),
 		cmocka_unit_test(test_refusals),
 	};
-	struct relay_service_params p = { 0 };
+	struct relay_service_params p = { .workers = 3 };
 	struct sign_private coord;
 	struct key_public relay;
 	int failed;
