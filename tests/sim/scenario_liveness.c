@@ -171,18 +171,18 @@ static void prior_poison_is_cured_by_fresh_ports(void **state)
 	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct world_setup s = plain(seed);
+		struct natbox_packet p = { .proto = 0 }, back = { .proto = 0 };
 		struct world *w;
-		struct endpoint a, b;
 
 		s.accepts[0] = s.accepts[1] = true;
 		w = world_new(&s);
-		a.ip = w->node[0].nat.external;
-		a.port = w->node[0].port[0];
-		a.scope = b.scope = 0;
-		b.ip = w->node[1].nat.external;
-		b.port = w->node[1].port[0];
-		(void)natbox_in(&w->node[0].nat, &b, &a, w->now);
-		(void)natbox_in(&w->node[1].nat, &a, &b, w->now);
+		p.to.ip = back.from.ip = w->node[0].nat.rules.external;
+		p.to.port = back.from.port = w->node[0].port[0];
+		back.to.ip = p.from.ip = w->node[1].nat.rules.external;
+		back.to.port = p.from.port = w->node[1].port[0];
+		assert_int_equal(natbox_in(&w->node[0].nat, &p, w->now), NATBOX_STRAY);
+		assert_int_equal(natbox_in(&w->node[1].nat, &back, w->now),
+				 NATBOX_STRAY);
 		world_start(w);
 		if (!world_run_direct(w, w->now + SEC(4)))
 			fail_msg("seed %llu: not direct in 4 s",
@@ -196,12 +196,13 @@ static void roaming_finds_a_new_path(void **state)
 {
 	struct world_setup s = plain(9);
 	struct world *w = direct_world(&s);
+	struct natbox_rules rules = { .external = ipaddr_v4(0xC0000263) };
 
 	(void)state;
 	world_run(w, w->now + SEC(5));
 	/* a new network: other external address, empty NAT */
 	natbox_init(&w->node[0].nat, NAT_KIND_INDEPENDENT, NAT_KIND_ADDRESS_PORT,
-		    false, ipaddr_v4(0xC0000263), 4);
+		    &rules, 4);
 	pathset_network_changed(w->node[0].ps, w->now);
 	world_run(w, w->now + MSEC(1));
 	assert_int_equal(w->node[0].use.also.kind, PATH_RELAY);

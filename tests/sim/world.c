@@ -25,6 +25,17 @@ static const struct endpoint *server(void)
 	return &e;
 }
 
+/* leave() - out of the node's NAT: *from becomes what others see */
+static void leave(struct world *w, struct world_node *n, struct endpoint *from,
+		  const struct endpoint *to)
+{
+	struct natbox_packet p = { .from = *from, .to = *to };
+	enum natbox_verdict v = natbox_out(&n->nat, &p, w->now);
+
+	assert(v != NATBOX_FULL); /* the table is too small for this scenario */
+	*from = p.from;
+}
+
 /* STUN as the nodes would do it: what does this socket look like from outside? */
 static void add_reflexive(struct world *w, struct world_node *n, unsigned socket,
 			  struct candidate_list *l)
@@ -33,7 +44,7 @@ static void add_reflexive(struct world *w, struct world_node *n, unsigned socket
 
 	c.at.ip = n->inside;
 	c.at.port = n->port[socket];
-	natbox_out(&n->nat, &c.at, server(), w->now);
+	leave(w, n, &c.at, server());
 	if (!n->nat.present)
 		c.kind = CANDIDATE_PUBLIC;
 	assert(candidate_add(l, &c));
@@ -84,7 +95,7 @@ static struct allocator classify(struct world *w, struct world_node *n)
 		s[i].local = (uint16_t)(40000 + i);
 		s[i].mapped.ip = n->inside;
 		s[i].mapped.port = s[i].local;
-		natbox_out(&n->nat, &s[i].mapped, server(), w->now);
+		leave(w, n, &s[i].mapped, server());
 	}
 	return allocator_infer(s, ALLOCATOR_SAMPLES);
 }
@@ -148,18 +159,17 @@ static void make_node(struct world *w, const struct world_setup *s, unsigned i)
 {
 	struct world_node *n = &w->node[i];
 	struct ipaddr external = ipaddr_v4(i ? 0xCB007102 : 0xC0000201);
+	struct natbox_rules rules = { .accepts = s->accepts[i], .external = external,
+				      .ports = s->ports[i], .foreign = s->foreign };
 
 	n->ps = make_engine(i, 1, s->seed * 2 + i);
 	assert(n->ps);
 	n->inside = s->open[i] ? external : ipaddr_v4(0x0A000002 + i * 0x010000);
-	natbox_init(&n->nat, s->mapping[i], s->filtering[i], s->accepts[i],
-		    external, s->seed ^ i);
+	natbox_init(&n->nat, s->mapping[i], s->filtering[i], &rules, s->seed ^ i);
 	n->nat.present = !s->open[i];
 	n->port[0] = (uint16_t)(MAIN_PORT + i);
 	n->sockets = 1;
 	n->deaf_to_wants = s->deaf;
-	n->nat.ports = s->ports[i];
-	n->nat.foreign = s->foreign;
 	n->nat.counted = w->now;
 	n->profile = profile_of(s, i);
 	if (n->profile.mapping_varies)
@@ -237,7 +247,7 @@ static void send_from(struct world *w, unsigned from, uint16_t port,
 	if (a->nat.present && ttl < 2)
 		return;
 	ttl -= a->nat.present;
-	natbox_out(&a->nat, &src, to, w->now);
+	leave(w, a, &src, to);
 	if (w->block[from] || ttl <= w->hops || !natbox_owns(&b->nat, &to->ip))
 		return;
 	at = link_pass(&w->direct, &w->prng, w->now);
@@ -280,7 +290,7 @@ static void ask_stun(struct world *w, unsigned from, unsigned fan)
 	nsec_t at = link_pass(&w->relay, &w->prng, w->now);
 	struct world_event *e;
 
-	natbox_out(&n->nat, &src, server(), w->now);
+	leave(w, n, &src, server());
 	if (at == NSEC_NEVER)
 		return;
 	e = add_event(w, at, from, "", 0);
@@ -406,6 +416,7 @@ static void deliver(struct world *w, struct world_event *e)
 {
 	struct world_node *n = &w->node[e->to];
 	struct pathset_source src = { .relayed = e->relayed, .from = e->from };
+	struct natbox_packet p = { .from = e->from, .to = e->dest };
 	int socket;
 
 	if (e->stun) {
@@ -414,13 +425,12 @@ static void deliver(struct world *w, struct world_event *e)
 		return;
 	}
 	if (!e->relayed) {
-		if (!natbox_in(&n->nat, &e->from, &e->dest, w->now) ||
-		    e->dies)
+		if (natbox_in(&n->nat, &p, w->now) != NATBOX_PASS || e->dies)
 			return;
-		socket = socket_of(n, &e->dest);
+		socket = socket_of(n, &p.to);
 		src.fan = socket < 0;
 		if (src.fan)
-			socket = fan_of(n, &e->dest);
+			socket = fan_of(n, &p.to);
 		if (socket < 0)
 			return;
 		src.socket = (unsigned)socket;

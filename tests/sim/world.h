@@ -8,7 +8,7 @@
 #pragma once
 
 #include "tests/sim/link.h"
-#include "tests/sim/natbox.h"
+#include "tests/natlab/natbox.h"
 #include "traversal/pathset.h"
 
 enum {
