@@ -21,6 +21,10 @@
 #include "coord/record.h"
 #include "crypto/channel.h"
 
+/* Hang-ups in answer to our first handshake message, in a row, that settle that an invite
+ * names another server's key; one alone may be a server on its way down. */
+enum { STRANGER_HANGUPS = 3 };
+
 static const nsec_t backoff_first = MSEC(200), backoff_last = SEC(30),
 		    connect_timeout = SEC(10), leave_timeout = SEC(3);
 
@@ -44,6 +48,7 @@ struct coord_client {
 	uint64_t instance; /* tells a reconnection from a copy of our state */
 	json_t *parts; /* netmap whose last part has not come */
 	uint64_t unknown, full_maps;
+	unsigned hangups; /* in a row, during the handshake */
 
 	bool have_published;
 	struct candidate_list candidates;
@@ -94,6 +99,19 @@ static void refuse(struct coord_client *c, const char *why)
 	tell(c, false, why);
 	if (c->p.refused)
 		c->p.refused(c->p.owner, why);
+}
+
+/* The server took our stream but not our handshake. A member goes on trying, since its
+ * server may come back; an invite for another server will not get better. */
+static void handshake_failed(struct coord_client *c)
+{
+	if (!c->p.enrolled && ++c->hangups >= STRANGER_HANGUPS)
+		refuse(c, "the server does not have the key of our invite: it is not "
+			  "the one that made it, or it was set up anew; ask for a "
+			  "new invite");
+	else
+		retry(c, "the server does not have the key of our invite, or "
+			 "went away");
 }
 
 static bool send_object(struct coord_client *c, json_t *o)
@@ -168,6 +186,7 @@ static void on_welcome(struct coord_client *c)
 {
 	c->state = STATE_WELCOME;
 	c->backoff = backoff_first;
+	c->hangups = 0;
 	loop_timer_at(&c->timer, NSEC_NEVER);
 	if (!c->p.enrolled) {
 		c->p.enrolled = true;
@@ -334,7 +353,7 @@ static void on_handshake(struct coord_client *c, const uint8_t *m, size_t n)
 
 	if (channel_read_handshake(c->channel, m, n, hello, sizeof(hello)) < 0 ||
 	    !channel_ready(c->channel))
-		retry(c, "the server does not have the key of our invite");
+		handshake_failed(c);
 	else
 		send_login(c);
 }
@@ -371,8 +390,10 @@ static void on_closed(void *owner, struct stream *s, const char *why)
 	(void)s;
 	c->stream = NULL; /* frees itself */
 	snprintf(text, sizeof(text), "%s", why);
-	retry(c, handshake ? "the server does not have the key of our invite, or "
-			     "went away" : text);
+	if (handshake)
+		handshake_failed(c);
+	else
+		retry(c, text);
 }
 
 static void start(struct coord_client *c)

@@ -101,8 +101,8 @@ invites() {
 	coord_kill TERM
 	mv "$LAB/srv/state" "$LAB/srv/state-of-before"
 	coord_start
-	LIMIT_S=40 try a "$ADIT" --socket "$LAB/a/adit.sock" join "$good_invite" --wait
-	expect "a server with another key" 1 "key"
+	LIMIT_S=10 try a "$ADIT" --socket "$LAB/a/adit.sock" join "$good_invite" --wait
+	expect "a server with another key: said at once" 1 "key"
 	coord_kill TERM
 	LIMIT_S=40 try a "$ADIT" --socket "$LAB/a/adit.sock" join "$good_invite" --wait
 	expect "a server that is not there" 1 "server|connect|reach"
