@@ -154,16 +154,31 @@ static void expire_member(struct session *x)
 
 static void admit_waiting(struct session *x);
 
+/* admit_patient() - those whose node's older session gave no sign of life. Admitting one
+ * ends that older session, which may stand anywhere in the list: begin again each time. */
+static void admit_patient(struct server *s, nsec_t now)
+{
+	struct session *x = s->sessions;
+
+	while (x) {
+		if (x->waiting && nsec_since(x->waits_since, now) > probe_timeout) {
+			admit_waiting(x);
+			x = s->sessions;
+		} else {
+			x = x->next;
+		}
+	}
+}
+
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
 	struct server *s = container_of(t, struct server, tick);
 	uint64_t now_s = server_wall_s();
 
+	admit_patient(s, now);
 	for (struct session *x = s->sessions, *next; x; x = next) {
 		next = x->next;
-		if (x->waiting && nsec_since(x->waits_since, now) > probe_timeout)
-			admit_waiting(x);
-		else if (!x->member && nsec_since(x->since, now) > login_timeout)
+		if (!x->member && nsec_since(x->since, now) > login_timeout)
 			close_session(x);
 		else if (x->member && members_expired(x->member, now_s))
 			expire_member(x);

@@ -253,6 +253,45 @@ static void strangers_get_nothing(void **state)
 	net_done(&n);
 }
 
+static bool is_welcome(void *arg)
+{
+	return ((struct stranger *)arg)->answers; /* the first is the welcome */
+}
+
+/* A node whose program was started again while the server still holds the connection of
+ * before: nobody answers there, so the new one is let in and the old one ended. */
+static void a_dead_session_gives_way(void **state)
+{
+	char says[256], key[KEY_TEXT];
+	struct stranger old = { .says = says };
+	const struct stream_events e = { &old, stranger_opened, stranger_message,
+					 stranger_closed };
+	struct net n;
+	struct node a, b;
+	char url[64];
+
+	(void)state;
+	two_nodes(&n, &a, &b);
+	node_stop(&a);
+	key_public_text(&a.p.tunnel, key);
+	snprintf(says, sizeof(says), "{\"type\":\"login\",\"tunnel\":\"%s\","
+		 "\"hostname\":\"a\",\"instance\":7}", key);
+	old.channel = channel_new_client(a.p.machine, &n.public_key);
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u", n.port);
+	assert_non_null(stream_connect(&n.loop, url, PROTO_PATH, SEC(5), 0, &e));
+	assert_true(net_run(&n, is_welcome, &old));
+	a.maps = a.tokens = 0;
+	node_start(&a);
+	assert_true(net_run(&n, has_map, &a));
+	assert_false(a.refused);
+	assert_true(net_run(&n, is_closed, &old));
+	assert_true(a.connected && b.connected);
+	channel_free(old.channel);
+	node_done(&a);
+	node_done(&b);
+	net_done(&n);
+}
+
 struct crowd {
 	struct node d[64];
 };
@@ -493,6 +532,7 @@ int main(void)
 		cmocka_unit_test(bad_invites_are_refused_with_a_reason),
 		cmocka_unit_test(finds_the_server_by_name),
 		cmocka_unit_test(strangers_get_nothing),
+		cmocka_unit_test(a_dead_session_gives_way),
 		cmocka_unit_test(one_of_64_gets_a_one_time_invite),
 		cmocka_unit_test(reconnect_costs_a_delta),
 		cmocka_unit_test(publishes_candidates_and_server_attests),
