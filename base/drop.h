@@ -64,6 +64,10 @@
 	/* port mapping */                                                   \
 	X(PORTMAP_MALFORMED, "PCP or NAT-PMP message does not parse")        \
 	X(PORTMAP_UNEXPECTED, "port mapping answer to no request of ours")   \
+	/* streams to peers */                                               \
+	X(STREAM_UNPROVED, "TCP connection that proved no peer")             \
+	X(STREAM_REFUSED, "TCP connection refused: its source makes many")   \
+	X(STREAM_LATE, "TCP connection that proved nothing in time")         \
 	/* relay */                                                          \
 	X(RELAY_TYPE, "relay frame of an unknown type")                      \
 	X(RELAY_COOKIE, "relay client has not proved its address")           \

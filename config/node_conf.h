@@ -26,6 +26,7 @@ enum {
 	NODE_CONF_PEERS_MAX = 16384,
 	NODE_CONF_ALLOWED_MAX = 64, /* per peer */
 	NODE_CONF_ADDRESSES_MAX = 4,
+	NODE_CONF_TCP_AUTO = 65536, /* TCPPort: as it makes sense */
 };
 
 struct node_conf_peer { /* [Peer], wg(8) */
@@ -52,6 +53,7 @@ struct node_conf {
 	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
 	bool have_proxy; /* Proxy was given: the environment does not count */
 	struct proxy proxy; /* Proxy, ProxyUser, ProxyPassword, NoProxy */
+	uint32_t tcp_port; /* TCPPort; 0: off; NODE_CONF_TCP_AUTO, the default */
 	uint32_t port_scan; /* PortScan; 0: never search a NAT for a port */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;

@@ -169,6 +169,35 @@ static void u16_print(const struct node_conf_row *r, const void *at, FILE *f)
 static const struct node_conf_kind u32 = { u32_set, u32_print, false };
 static const struct node_conf_kind u16 = { u16_set, u16_print, false };
 
+static bool auto_set(const struct node_conf_row *r, void *at, const char *value,
+		     char why[static VALUE_WHY])
+{
+	char q[48];
+	uint64_t v;
+
+	if (!strcasecmp(value, "auto"))
+		v = NODE_CONF_TCP_AUTO;
+	else if (!off_or_number(r, value, &v, why)) {
+		snprintf(why, VALUE_WHY, "%s is no port; allowed is auto, off, or "
+			 "1 to 65535", value_quote(value, q));
+		return false;
+	}
+	*(uint32_t *)field(r, at) = (uint32_t)v;
+	return true;
+}
+
+static void auto_print(const struct node_conf_row *r, const void *at, FILE *f)
+{
+	uint32_t v = *(const uint32_t *)field_of(r, at);
+
+	if (v == NODE_CONF_TCP_AUTO)
+		fprintf(f, "%s = auto\n", r->key);
+	else
+		fprintf(f, "%s = %u\n", r->key, v);
+}
+
+static const struct node_conf_kind port_or_auto = { auto_set, auto_print, false };
+
 /* Switches */
 
 static bool yes_no_set(const struct node_conf_row *r, void *at, const char *value,
@@ -488,6 +517,11 @@ const struct node_conf_row node_conf_rows[] = {
 	  "may search for it: at most 100 small packets a second and 1200 in an "
 	  "attempt, only to an address at which our own server saw that peer. off or "
 	  "0: neither search nor be searched for. Default 1." },
+	{ "Node", false, "TCPPort", &port_or_auto, MINE(tcp_port), 0, 65535,
+	  "TCP port for peers that get no UDP through, which then need no relay: auto, "
+	  "off, or a number, for example of a port that the router forwards to this "
+	  "machine. auto, the default, listens on the number of the UDP port, and only "
+	  "while this machine has a public address of its own." },
 	{ "Interface", false, "PrivateKey", &private_key, MINE(private_key), 0, 0,
 	  "Tunnel key, as wg genkey prints it; the file must then have mode 0600. "
 	  "Default: one made at the first start and kept in State." },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/direct.h"
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
 #include "daemon/peer.h"
@@ -229,11 +230,29 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 			n->nat = r->profile;
 	}
 	n->nat.no_scan = !n->conf.port_scan;
+	n->nat.no_udp = n->no_udp;
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
 		if (n->relays[i].status.registered && !n->relays[i].info.node)
 			for (unsigned f = 0; f < 2; f++)
 				add_reflexive(n, l,
 					      &n->relays[i].status.observed[f]);
+}
+
+/* judge_udp() - do our relays hear us by TLS alone? Without any, what was so stays */
+static void judge_udp(struct node *n)
+{
+	bool tls = false;
+
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
+		const struct relay_client_status *s = &n->relays[i].status;
+
+		if (s->registered && !s->stream) {
+			n->no_udp = false;
+			return;
+		}
+		tls |= s->registered;
+	}
+	n->no_udp |= tls;
 }
 
 static void publish(struct node *n)
@@ -275,9 +294,11 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	struct nat_profile nat = n->nat;
 	uint32_t wall = (uint32_t)(time_wall() / SEC(1));
 
+	judge_udp(n);
 	add_hosts(n, &l);
 	mapping_candidates(n, &l);
 	add_reflexives(n, &l);
+	direct_candidates(n, &l);
 	publish(n);
 	if (same_list(&l, &n->local) &&
 	    !memcmp(&nat, &n->nat, sizeof(nat)))
@@ -374,6 +395,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 
 	memcpy(before, n->hosts, sizeof(before));
 	read_hosts(n);
+	direct_listen(n);
 	if (count == n->host_count &&
 	    !memcmp(before, n->hosts, count * sizeof(before[0])))
 		return;
@@ -453,6 +475,9 @@ int discovery_start(struct node *n, nsec_t now)
 	n->next_port = FIRST_EXTRA_PORT;
 	n->epoch = current_epoch(n);
 	read_hosts(n);
+	if (direct_start(n) < 0)
+		return -ENOMEM;
+	direct_listen(n);
 	if (start_check(n, 0, now) < 0)
 		return -ENOMEM;
 	discovery_local_changed(n, now);
@@ -465,6 +490,8 @@ void discovery_stop(struct node *n)
 		natcheck_free(n->check[i]);
 		n->check[i] = NULL;
 	}
+	direct_stop(n);
+	n->no_udp = false;
 	fan_free(n->fan);
 	n->fan = NULL;
 	gate_free(n->gate);

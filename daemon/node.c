@@ -26,7 +26,7 @@ void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t
 	unsigned sent;
 
 	if (port >= WORKER_STREAM_PORT)
-		streams_send(n, port - WORKER_STREAM_PORT, data, octets);
+		streams_send(n, port, data, octets);
 	else if (!atomic_load(&n->ports[port].open) ||
 	    udp_send(&n->ports[port].udp[0], &o, 1, &sent) < 0)
 		drop_count(&n->drops, DROP_UDP_SEND);

@@ -10,7 +10,8 @@
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   mapping    our main ports kept open at the routers
  *   relays     our registration at each relay
- *   streams    TLS to relays where UDP does not get through
+ *   streams    TLS to relays, and to peers, where UDP does not get through
+ *   direct     streams to peers: who listens, who dials, who is proved
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine
@@ -85,11 +86,17 @@ struct peer {
 	uint8_t hints[3][BOX_HINT_OCTETS]; /* registered, by epoch - 1, 0, + 1 */
 };
 
-struct relay_stream { /* streams.h */
+struct trunk { /* a stream that tunnel packets travel in; streams.h */
 	struct node *node;
 	struct stream *stream; /* NULL: none */
 	bool open;
+	unsigned port; /* its number: WORKER_STREAM_PORT and on */
+	struct endpoint from; /* of what it brings; zero: a relay's */
 	struct backlog queue; /* what the stream has no room for yet */
+};
+
+struct relay_stream {
+	struct trunk trunk;
 	nsec_t again, wait; /* next try; 0: no try has failed */
 	char why[256]; /* it could not be opened, or closed */
 };
@@ -167,6 +174,8 @@ struct node {
 	unsigned next_port; /* next extra port to replace */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 	struct fan *fan; /* throw-away sockets */
+	bool no_udp; /* as far as our relays can tell */
+	struct direct *direct; /* streams to peers */
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];

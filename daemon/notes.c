@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "crypto/box.h"
+#include "daemon/direct.h"
 #include "daemon/discovery.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
@@ -22,12 +23,18 @@ enum {
 	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded */
 };
 
+static bool is_stream(const struct pathset_source *src)
+{
+	return !src->relayed && src->socket >= PATHSET_STREAM;
+}
+
 static struct path_choice reply_choice(const struct pathset_source *src)
 {
 	if (src->relayed)
 		return (struct path_choice){ .kind = PATH_RELAY,
 					     .relay = src->relay };
-	return (struct path_choice){ .kind = PATH_DIRECT,
+	return (struct path_choice){ .kind = is_stream(src) ? PATH_TCP :
+							      PATH_DIRECT,
 				     .socket = src->socket,
 				     .to = src->from };
 }
@@ -49,7 +56,7 @@ static enum drop take_initiation(struct node *n, uint8_t *m, size_t octets,
 	d = tunnel_input_initiation(p->tunnel, &i, now);
 	if (d != DROP_NONE)
 		return d;
-	if (!src->relayed)
+	if (!src->relayed && !is_stream(src))
 		peer_roam(n, p, &src->from, now);
 	p->reply = reply_choice(src);
 	peer_run(n, p, now);
@@ -72,7 +79,7 @@ static enum drop take_response(struct node *n, uint8_t *m, size_t octets,
 	d = tunnel_input_response(p->tunnel, m, octets, now);
 	if (d != DROP_NONE)
 		return d;
-	if (!src->relayed && m[0] != MESSAGE_COOKIE)
+	if (!src->relayed && !is_stream(src) && m[0] != MESSAGE_COOKIE)
 		peer_roam(n, p, &src->from, now);
 	peer_run(n, p, now);
 	return DROP_NONE;
@@ -87,7 +94,7 @@ static enum drop pass_gate(struct node *n, const uint8_t *m, size_t octets,
 	n->handshakes_this_turn++;
 	gate_check(n->gate, m, octets, &src->from,
 		   n->handshakes_this_turn > LOAD_LIMIT, now, &r);
-	if (r.reply_n && !src->relayed)
+	if (r.reply_n && !src->relayed && !is_stream(src))
 		node_send(n, src->socket, &src->from, 0, r.reply, r.reply_n);
 	return r.verdict;
 }
@@ -144,7 +151,7 @@ void notes_message(struct node *n, uint8_t *m, size_t octets,
 
 	if (octets < 4)
 		d = DROP_TOO_SHORT;
-	else if (!src->relayed && stun_is(m, octets))
+	else if (!src->relayed && !is_stream(src) && stun_is(m, octets))
 		d = discovery_stun(n, m, octets, src, now);
 	else if (box_is(m, octets))
 		d = take_discovery(n, m, octets, src, now);
@@ -156,11 +163,33 @@ void notes_message(struct node *n, uint8_t *m, size_t octets,
 		drop_count(&n->drops, d);
 }
 
+/* take_streamed() - from a stream to a peer: only that peer discovers paths there */
+static enum drop take_streamed(struct node *n, struct note *note, nsec_t now)
+{
+	struct pathset_source src = { .from = note->from };
+	struct peer *p = direct_peer(n, note->port, &src.socket);
+
+	if (!p || relay_is(note->data, note->n))
+		return DROP_UNKNOWN_TYPE;
+	if (note->n >= BOX_OVERHEAD && box_is(note->data, note->n) &&
+	    peers_by_hint(n, note->data + 4) != p)
+		return DROP_DISCO_STALE;
+	notes_message(n, note->data, note->n, &src, now);
+	return DROP_NONE;
+}
+
 static void take_datagram(struct node *n, struct note *note, nsec_t now)
 {
 	struct pathset_source src = { .socket = note->port,
 				      .from = note->from };
+	enum drop d;
 
+	if (note->port >= WORKER_DIRECT_PORT) {
+		d = take_streamed(n, note, now);
+		if (d != DROP_NONE)
+			drop_count(&n->drops, d);
+		return;
+	}
 	if (note->port >= WORKER_STREAM_PORT && !relay_is(note->data, note->n))
 		drop_count(&n->drops, DROP_UNKNOWN_TYPE);
 	else if (relay_is(note->data, note->n))
@@ -182,6 +211,8 @@ static void take_wake(struct node *n, struct peer *p, nsec_t now)
 static void take_heard(struct node *n, struct peer *p, const struct note *note,
 		       nsec_t now)
 {
+	unsigned socket = note->port;
+
 	if (note->relayed) {
 		if (p->paths) {
 			peer_note_best(p, now);
@@ -190,11 +221,14 @@ static void take_heard(struct node *n, struct peer *p, const struct note *note,
 		}
 		return;
 	}
+	if (note->port >= WORKER_DIRECT_PORT &&
+	    direct_peer(n, note->port, &socket) != p)
+		return;
 	if (!p->paths) {
 		peer_roam(n, p, &note->from, now);
 		return;
 	}
-	pathset_heard(p->paths, note->port, &note->from, now);
+	pathset_heard(p->paths, socket, &note->from, now);
 	peer_run(n, p, now);
 }
 

@@ -284,7 +284,7 @@ static void send_trains(struct worker *w, unsigned port,
 	struct udp *u;
 
 	if (port >= WORKER_STREAM_PORT) {
-		parcel_send(w, port - WORKER_STREAM_PORT, trains, count);
+		parcel_send(w, port, trains, count);
 		return;
 	}
 	u = worker_udp(w, port);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * parcel.c - datagrams of a worker on their way to a relay's stream
+ * parcel.c - datagrams of a worker on their way to a stream
  */
 #include "daemon/parcel.h"
 
@@ -9,7 +9,7 @@
 #include "base/wire.h"
 
 /* room_for() - the parcel to put n more octets in; NULL: the ring is full */
-static struct parcel *room_for(struct worker *w, struct parcel *p, unsigned relay,
+static struct parcel *room_for(struct worker *w, struct parcel *p, unsigned port,
 			       size_t n)
 {
 	if (p && p->n + n <= sizeof(p->data))
@@ -19,7 +19,7 @@ static struct parcel *room_for(struct worker *w, struct parcel *p, unsigned rela
 	p = ring_reserve(w->parcels);
 	if (!p)
 		return NULL;
-	p->relay = relay;
+	p->port = port;
 	p->n = 0;
 	return p;
 }
@@ -33,7 +33,7 @@ static void add(struct parcel *p, const uint8_t *frame, size_t n)
 	p->n += sizeof(length) + n;
 }
 
-void parcel_send(struct worker *w, unsigned relay, const struct udp_out *trains,
+void parcel_send(struct worker *w, unsigned port, const struct udp_out *trains,
 		 unsigned count)
 {
 	struct parcel *p = NULL;
@@ -46,7 +46,7 @@ void parcel_send(struct worker *w, unsigned relay, const struct udp_out *trains,
 			size_t n = t->n - at < segment ? t->n - at : segment;
 
 			if (n + BUNDLE_LENGTH <= PARCEL_OCTETS)
-				p = room_for(w, p, relay, n + BUNDLE_LENGTH);
+				p = room_for(w, p, port, n + BUNDLE_LENGTH);
 			if (p && n + BUNDLE_LENGTH <= PARCEL_OCTETS)
 				add(p, t->data + at, n);
 			else

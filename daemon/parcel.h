@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * parcel.h - datagrams of a worker on their way to a relay's stream
+ * parcel.h - datagrams of a worker on their way to a stream
  *
  * Theory: sockets are sent on by every worker, streams only by the control thread,
  * which owns them. So a worker packs what goes to a stream as the stream's message
@@ -21,11 +21,11 @@ enum {
 };
 
 struct parcel { /* one ring slot */
-	unsigned relay; /* slot */
+	unsigned port; /* of the stream */
 	size_t n;
 	uint8_t data[PARCEL_OCTETS];
 };
 
-/* parcel_send() - trains to the stream of a relay slot, instead of udp_send() */
-void parcel_send(struct worker *w, unsigned relay, const struct udp_out *trains,
+/* parcel_send() - trains to the stream with this port number, instead of udp_send() */
+void parcel_send(struct worker *w, unsigned port, const struct udp_out *trains,
 		 unsigned count);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/direct.h"
 #include "daemon/discovery.h"
 #include "daemon/fan.h"
 #include "daemon/figures.h"
@@ -132,7 +133,10 @@ static struct egress egress_of(struct node *n, struct peer *p,
 		e.port = (uint8_t)c->socket;
 		e.to = c->to;
 		break;
-	case PATH_TCP: /* no stream of ours yet */
+	case PATH_TCP:
+		e.port = (uint8_t)direct_port(n, p, c->socket);
+		e.usable = e.port != 0;
+		e.to = c->to;
 		break;
 	case PATH_RELAY:
 		e.header_n = (uint8_t)relays_header(n, c->relay, &p->key,
@@ -267,7 +271,7 @@ static bool send_on_paths(struct node *n, struct peer *p, const uint8_t *m,
 	bool sent = false;
 
 	for (unsigned i = 0; i < count; i++)
-		if (info[i].choice.kind == PATH_DIRECT &&
+		if (path_is_direct(&info[i].choice) &&
 		    (!strcmp(info[i].state, "alive") ||
 		     !strcmp(info[i].state, "suspect")))
 			sent |= send_by(n, p, &info[i].choice, m, octets, now);
@@ -292,9 +296,9 @@ bool peer_send_message(struct node *n, struct peer *p, const uint8_t *m,
 		       send_by(n, p, &c, m, octets, now);
 	}
 	sent = send_on_paths(n, p, m, octets, now);
-	if (p->reply.kind == PATH_DIRECT && p->use.best.kind != PATH_DIRECT)
+	if (path_is_direct(&p->reply) && !path_is_direct(&p->use.best))
 		sent |= send_by(n, p, &p->reply, m, octets, now);
-	if (p->recalled && p->use.best.kind != PATH_DIRECT) {
+	if (p->recalled && !path_is_direct(&p->use.best)) {
 		c = direct_choice(&p->remembered);
 		sent |= send_by(n, p, &c, m, octets, now);
 	}
@@ -357,6 +361,20 @@ static void run_tunnel(struct node *n, struct peer *p, nsec_t now)
 	}
 }
 
+/* send_direct() - PATHSET_SEND_DIRECT: from a socket, or by a stream */
+static void send_direct(struct node *n, struct peer *p,
+			const struct pathset_action *a)
+{
+	unsigned port = a->socket;
+
+	if (a->socket >= PATHSET_STREAM)
+		port = direct_port(n, p, a->socket);
+	if (a->socket >= PATHSET_STREAM && !port)
+		drop_count(&n->drops, DROP_NO_PATH);
+	else
+		node_send(n, port, &a->to, a->ttl, a->message, a->n);
+}
+
 static void run_paths(struct node *n, struct peer *p, nsec_t now)
 {
 	struct pathset_action a;
@@ -367,7 +385,7 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 		case PATHSET_IDLE:
 			return;
 		case PATHSET_SEND_DIRECT:
-			node_send(n, a.socket, &a.to, a.ttl, a.message, a.n);
+			send_direct(n, p, &a);
 			break;
 		case PATHSET_SEND_RELAY:
 			relays_send(n, a.relay, &p->key, a.message, a.n, now);
@@ -399,6 +417,8 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 			fan_adopt(n->fan, p, a.socket, now);
 			break;
 		case PATHSET_DIAL:
+			direct_dial(n, p, &a.to);
+			break;
 		case PATHSET_CROSS_ASK:
 		case PATHSET_CROSS:
 			pathset_dial_failed(p->paths, "TCP is off", now);
@@ -561,6 +581,7 @@ void peer_free(struct node *n, struct peer *p)
 {
 	pinger_forget(n, p);
 	fan_forget(n->fan, p);
+	direct_forget(n, p);
 	leave_tables(n, p);
 	if (heap_set(&n->due, &p->due, NSEC_NEVER) < 0)
 		log_error("peer %s: cannot leave the schedule", p->name);

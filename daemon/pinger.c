@@ -109,7 +109,7 @@ static void take_result(struct pinger *g, uint32_t id, nsec_t rtt,
 	json_t *o = json_pack("{s:i,s:o,s:o}", "seq", id - g->first_id + 1,
 			      "rtt_ms", ms, "path",
 			      status_path(g->node, g->peer, path));
-	bool direct = path->choice.kind == PATH_DIRECT;
+	bool direct = path_is_direct(&path->choice);
 
 	if (rtt == NSEC_NEVER)
 		g->lost++;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * streams.c - our streams to relays, where UDP does not get through
+ * streams.c - tunnel packets in streams, where UDP does not get through
  */
 #include "daemon/streams.h"
 
@@ -14,6 +14,7 @@
 #include "base/rand.h"
 #include "base/stream.h"
 #include "base/wire.h"
+#include "daemon/direct.h"
 #include "daemon/parcel.h"
 #include "daemon/relays.h"
 #include "relay/bundle.h"
@@ -26,14 +27,24 @@ enum {
 static const nsec_t open_time = SEC(15), wait_first = MSEC(500),
 		    wait_last = SEC(20);
 
-static struct relay_slot *slot_of(struct relay_stream *x)
+static struct relay_slot *slot_of(struct trunk *x)
 {
-	return container_of(x, struct relay_slot, tls);
+	return container_of(x, struct relay_slot, tls.trunk);
+}
+
+/* trunk_of() - NULL: no stream has this port number */
+static struct trunk *trunk_of(struct node *n, unsigned port)
+{
+	unsigned slot = port - WORKER_STREAM_PORT;
+
+	if (port >= WORKER_DIRECT_PORT)
+		return direct_trunk(n, port);
+	return slot < NETMAP_RELAYS_MAX ? &n->relays[slot].tls.trunk : NULL;
 }
 
 /* ---- out ---- */
 
-static void pump(struct relay_stream *x)
+static void pump(struct trunk *x)
 {
 	const uint8_t *m;
 	size_t n;
@@ -45,19 +56,19 @@ static void pump(struct relay_stream *x)
 		backlog_done(&x->queue);
 }
 
-static void on_drained(void *owner, struct stream *s)
+void streams_drained(void *owner, struct stream *s)
 {
 	(void)s;
 	pump(owner);
 }
 
-void streams_send(struct node *n, unsigned slot, const void *frame, size_t octets)
+void streams_send(struct node *n, unsigned port, const void *frame, size_t octets)
 {
-	struct relay_stream *x = &n->relays[slot].tls;
+	struct trunk *x = trunk_of(n, port);
 	uint8_t m[BUNDLE_LENGTH + WORKER_NOTE_DATA + 256];
 	be16 length = be16_of((uint16_t)octets);
 
-	if (!x->open || octets > sizeof(m) - sizeof(length)) {
+	if (!x || !x->open || octets > sizeof(m) - sizeof(length)) {
 		drop_count(&n->drops, DROP_NO_PATH);
 		return;
 	}
@@ -69,7 +80,7 @@ void streams_send(struct node *n, unsigned slot, const void *frame, size_t octet
 }
 
 /* queue_parcel() - the stream is busy: frame by frame, the oldest go first */
-static void queue_parcel(struct node *n, struct relay_stream *x, uint8_t *p,
+static void queue_parcel(struct node *n, struct trunk *x, uint8_t *p,
 			 size_t octets)
 {
 	struct bundle b;
@@ -88,9 +99,9 @@ static void queue_parcel(struct node *n, struct relay_stream *x, uint8_t *p,
 
 static void send_parcel(struct node *n, struct parcel *p)
 {
-	struct relay_stream *x = &n->relays[p->relay].tls;
+	struct trunk *x = trunk_of(n, p->port);
 
-	if (!x->open)
+	if (!x || !x->open)
 		drop_count(&n->drops, DROP_NO_PATH);
 	else if (!backlog_is_empty(&x->queue) ||
 		 stream_waiting(x->stream) >= STREAM_FULL)
@@ -112,11 +123,11 @@ void streams_collect(struct node *n)
 
 /* ---- in ---- */
 
-static void on_message(void *owner, struct stream *s, uint8_t *m, size_t octets)
+void streams_message(void *owner, struct stream *s, uint8_t *m, size_t octets)
 {
-	struct relay_stream *x = owner;
+	struct trunk *x = owner;
 	struct node *n = x->node;
-	unsigned slot = (unsigned)(slot_of(x) - n->relays), count;
+	unsigned count;
 	struct udp_in in[TRAINS];
 	struct bundle b;
 
@@ -125,13 +136,12 @@ static void on_message(void *owner, struct stream *s, uint8_t *m, size_t octets)
 	bundle_init(&b, m, octets);
 	do {
 		for (count = 0; count < TRAINS; count++) {
-			in[count] = (struct udp_in){ 0 };
+			in[count] = (struct udp_in){ .from = x->from };
 			if (!bundle_next(&b, &in[count].data, &in[count].n,
 					 &in[count].segment))
 				break;
 		}
-		inbound_trains(&n->stream_worker, in, count,
-			       WORKER_STREAM_PORT + slot);
+		inbound_trains(&n->stream_worker, in, count, x->port);
 	} while (count == TRAINS);
 	if (b.broken)
 		drop_count(&n->drops, DROP_BAD_LENGTH);
@@ -142,10 +152,10 @@ static void on_message(void *owner, struct stream *s, uint8_t *m, size_t octets)
 
 static void on_opened(void *owner, struct stream *s)
 {
-	struct relay_stream *x = owner;
+	struct trunk *x = owner;
 
 	x->open = true;
-	x->wait = 0;
+	slot_of(x)->tls.wait = 0;
 	log_info("relay %s: UDP does not get through; TLS to %s does",
 		 slot_of(x)->info.name, stream_peer(s));
 	relay_client_set_stream(slot_of(x)->client, true, time_now());
@@ -154,46 +164,51 @@ static void on_opened(void *owner, struct stream *s)
 
 static void on_closed(void *owner, struct stream *s, const char *why)
 {
-	struct relay_stream *x = owner;
+	struct trunk *x = owner;
+	struct relay_stream *t = &slot_of(x)->tls;
 	struct node *n = x->node;
 	nsec_t now = time_now();
 
 	(void)s;
-	if (x->open || strcmp(x->why, why))
+	if (x->open || strcmp(t->why, why))
 		log_warn("relay %s over TLS: %s", slot_of(x)->info.name, why);
-	snprintf(x->why, sizeof(x->why), "%s", why);
+	snprintf(t->why, sizeof(t->why), "%s", why);
 	x->stream = NULL;
 	x->open = false;
 	backlog_done(&x->queue);
-	x->wait = nsec_min(x->wait ? 2 * x->wait : wait_first, wait_last);
-	x->again = nsec_add(now, x->wait + rand_u64() % (x->wait / 4));
+	t->wait = nsec_min(t->wait ? 2 * t->wait : wait_first, wait_last);
+	t->again = nsec_add(now, t->wait + rand_u64() % (t->wait / 4));
 	relay_client_set_stream(slot_of(x)->client, false, now);
 	relays_run(n, now);
 }
 
 static void open_stream(struct node *n, struct relay_slot *s)
 {
-	const struct stream_events events = { &s->tls, on_opened, on_message,
-					      on_closed, on_drained };
+	struct trunk *x = &s->tls.trunk;
+	const struct stream_events events = { x, on_opened, streams_message,
+					      on_closed, streams_drained };
 
-	s->tls.node = n;
+	x->node = n;
+	x->port = WORKER_STREAM_PORT + (unsigned)(s - n->relays);
 	s->tls.again = 0;
-	s->tls.stream = stream_connect_by(&n->loop, &n->proxy, s->info.url,
+	x->stream = stream_connect_by(&n->loop, &n->proxy, s->info.url,
 					  RELAY_PATH, open_time, n->conf.mark,
 					  &events);
-	if (!s->tls.stream)
+	if (!x->stream)
 		s->tls.again = nsec_add(time_now(), wait_last);
 }
 
 void streams_close(struct relay_slot *s)
 {
-	if (s->tls.open)
-		stream_finish(s->tls.stream);
+	struct trunk *x = &s->tls.trunk;
+
+	if (x->open)
+		stream_finish(x->stream);
 	else
-		stream_free(s->tls.stream);
-	s->tls.stream = NULL;
-	s->tls.open = false;
-	backlog_done(&s->tls.queue);
+		stream_free(x->stream);
+	x->stream = NULL;
+	x->open = false;
+	backlog_done(&x->queue);
 }
 
 void streams_keep(struct node *n, unsigned slot, nsec_t now)
@@ -202,9 +217,9 @@ void streams_keep(struct node *n, unsigned slot, nsec_t now)
 	bool wanted = s->info.url[0] &&
 		      relay_client_wants_stream(s->client);
 
-	if (wanted && !s->tls.stream && s->tls.again <= now)
+	if (wanted && !s->tls.trunk.stream && s->tls.again <= now)
 		open_stream(n, s);
-	if (wanted || !s->tls.stream)
+	if (wanted || !s->tls.trunk.stream)
 		return;
 	streams_close(s);
 	relay_client_set_stream(s->client, false, now);
@@ -216,7 +231,7 @@ nsec_t streams_next_expiry(const struct node *n)
 
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
 		if (n->relays[i].client && n->relays[i].tls.again &&
-		    !n->relays[i].tls.stream)
+		    !n->relays[i].tls.trunk.stream)
 			at = nsec_min(at, n->relays[i].tls.again);
 	return at;
 }

@@ -27,7 +27,7 @@ static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t heard,
 	struct path_info info;
 	nsec_t limit;
 
-	if (p->use.best.kind != PATH_DIRECT || !last_tx)
+	if (!path_is_direct(&p->use.best) || !last_tx)
 		return;
 	pathset_current(p->paths, &info);
 	limit = nsec_max(4 * info.rtt, SILENCE);
@@ -40,7 +40,7 @@ void peer_note_best(struct peer *p, nsec_t now)
 {
 	nsec_t heard = atomic_load(&p->fwd->heard_best);
 
-	if (p->use.best.kind == PATH_DIRECT && heard &&
+	if (path_is_direct(&p->use.best) && heard &&
 	    nsec_since(heard, now) <= PEER_TICK)
 		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
 			      now);

@@ -31,8 +31,10 @@ enum {
 	WORKER_TRAINS = 8, /* trains of one receive */
 	WORKER_ARENA = 320 * 1024, /* octets of sealed packets of one turn */
 	WORKER_RUNS = 64, /* TUN reads of one turn */
-	/* Port numbers from here on are the streams of the relay slots (streams.h). */
+	/* Port numbers from here on are the streams of the relay slots (streams.h), */
 	WORKER_STREAM_PORT = WORKER_PORTS_MAX,
+	/* and from here on those to peers (direct.h). */
+	WORKER_DIRECT_PORT = WORKER_STREAM_PORT + 32,
 };
 
 enum note_kind {

@@ -11,9 +11,11 @@
 
 enum cause {
 	CAUSE_DIRECT,
+	CAUSE_TCP,
 	CAUSE_OFFLINE,
 	CAUSE_STOCK,
 	CAUSE_NO_UDP,
+	CAUSE_PEER_NO_UDP,
 	CAUSE_SELF_UNKNOWN,
 	CAUSE_PEER_UNKNOWN,
 	CAUSE_FORBIDDEN, /* a search would help, one side forbids it */
@@ -31,12 +33,16 @@ static enum cause cause_of(const struct advice_facts *f)
 
 	if (f->path == PATH_DIRECT)
 		return CAUSE_DIRECT;
+	if (f->path == PATH_TCP)
+		return CAUSE_TCP;
 	if (f->stock)
 		return CAUSE_STOCK;
 	if (!f->online && f->path == PATH_NONE)
 		return CAUSE_OFFLINE;
-	if (!f->udp)
+	if (!f->udp || f->self.no_udp)
 		return CAUSE_NO_UDP;
+	if (f->peer.no_udp)
+		return CAUSE_PEER_NO_UDP;
 	if (!f->self.known)
 		return CAUSE_SELF_UNKNOWN;
 	if (!f->peer.known)
@@ -81,6 +87,14 @@ static const char *forward(const struct advice_facts *f, char out[static 96])
 	return out;
 }
 
+/* where() - does UDP get stuck, as far as we know? */
+static const char *where(const struct advice_facts *f)
+{
+	if (f->self.no_udp || !f->udp)
+		return "here";
+	return f->peer.no_udp ? "at the peer" : "between the two";
+}
+
 const char *advice_of(const struct advice_facts *f, char out[static ADVICE_TEXT])
 {
 	const char *here = habit(&f->self), *there = habit(&f->peer);
@@ -90,6 +104,11 @@ const char *advice_of(const struct advice_facts *f, char out[static ADVICE_TEXT]
 	switch (cause_of(f)) {
 	case CAUSE_DIRECT:
 		snprintf(out, ADVICE_TEXT, "nothing to do: the path is direct");
+		break;
+	case CAUSE_TCP:
+		snprintf(out, ADVICE_TEXT, "the path is direct over TCP, since UDP "
+			 "does not get through %s: let UDP out there, and it is "
+			 "faster", where(f));
 		break;
 	case CAUSE_OFFLINE:
 		snprintf(out, ADVICE_TEXT, "the peer is offline: start it, or look "
@@ -102,7 +121,14 @@ const char *advice_of(const struct advice_facts *f, char out[static ADVICE_TEXT]
 		break;
 	case CAUSE_NO_UDP:
 		snprintf(out, ADVICE_TEXT, "no UDP answer reaches this machine: let "
-			 "UDP out of this network, at least to the relays");
+			 "UDP out of this network, at least to the relays; or let "
+			 "the peer be reached by TCP (TCPPort there, aditd.conf(5))");
+		break;
+	case CAUSE_PEER_NO_UDP:
+		snprintf(out, ADVICE_TEXT, "no UDP answer reaches the peer: let UDP "
+			 "out of its network; or let this machine be reached by "
+			 "TCP: TCPPort = N here, and forward TCP port N on the "
+			 "router to it");
 		break;
 	case CAUSE_SELF_UNKNOWN:
 		snprintf(out, ADVICE_TEXT, "the NAT here is not measured yet: wait "

@@ -50,7 +50,9 @@ static const char *reason(const json_t *peer, const json_t *path)
 		return "offline";
 	if (!strcmp(kind, "none"))
 		return "no path yet";
-	if (!strcmp(kind, "relay") || !strcmp(kind, "tcp"))
+	if (!strcmp(kind, "tcp"))
+		return "UDP does not get through; ask: adit why NAME";
+	if (!strcmp(kind, "relay"))
 		return "no direct path yet; ask: adit why NAME";
 	return "";
 }

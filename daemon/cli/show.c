@@ -48,7 +48,7 @@ bool show_is_direct(const json_t *path)
 {
 	const char *kind = json_string_value(json_object_get(path, "kind"));
 
-	return kind && !strcmp(kind, "direct");
+	return kind && (!strcmp(kind, "direct") || !strcmp(kind, "tcp"));
 }
 
 const char *show_path(const json_t *path, char buf[static SHOW_CELL])

@@ -62,7 +62,7 @@ static void all_keys(void **state)
 		read_text(&c,
 			  "loglevel = debug\n"
 			  "[Node]\nState = /s\nSocket = /c\nTun = t0\n"
-			  "Workers = 3\nAead = sodium\n"
+			  "Workers = 3\nAead = sodium\nTCPPort = 443\n"
 			  "[Interface]\nPrivateKey = " KEY_A "\n"
 			  "ListenPort = 51820\nMTU = 1280\nFwMark = 0x20\n"
 			  "Address = 10.0.0.1/24, fd00::1/64\n"
@@ -81,6 +81,7 @@ static void all_keys(void **state)
 	assert_string_equal(c.aead, "sodium");
 	assert_int_equal(c.log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c.workers, 3);
+	assert_int_equal(c.tcp_port, 443);
 	assert_int_equal(c.port, 51820);
 	assert_int_equal(c.mtu, 1280);
 	assert_int_equal(c.mark, 0x20);
@@ -110,6 +111,8 @@ static void refusals(void **state)
 		{ "[Peer]\nMTU = 1400\n", ":2: ", "allowed is [Interface]" },
 		{ "AllowedIPs = ::/0\n", ":1: ", "allowed is [Peer]" },
 		{ "MTU = 100\n", ":1: MTU: ", "1280 to 9000" },
+		{ "TCPPort = on\n", ":1: TCPPort: ", "auto, off" },
+		{ "TCPPort = 65536\n", ":1: TCPPort: ", "1 to 65535" },
 		{ "Tun = a/b\n", ":1: Tun: ", "letters" },
 		{ "Domain = lan\n", ":1: Domain: ", "two or more" },
 		{ "Domain = a..b\n", ":1: Domain: ", "two or more" },

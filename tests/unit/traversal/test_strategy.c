@@ -164,6 +164,10 @@ static void test_advice(void **state)
 		{ { .path = PATH_NONE, .stock = true }, "WireGuard peer" },
 		{ { .path = PATH_RELAY, .online = true }, "no UDP answer" },
 		{ { .path = PATH_RELAY, .udp = true }, "not measured yet" },
+		{ { .path = PATH_TCP, .udp = true }, "between the two: let UDP" },
+		{ { .path = PATH_TCP, .self = { .no_udp = true } }, "TCP, since" },
+		{ { .path = PATH_RELAY, .udp = true, .peer = { .no_udp = true } },
+		  "reaches the peer" },
 		{ { .path = PATH_RELAY, .udp = true, .self = { .known = true } },
 		  "has not said" },
 	};
