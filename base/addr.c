@@ -255,6 +255,18 @@ unsigned prefix_family_bits(const struct prefix *p)
 	return prefix_is_v4(p) ? p->bits - 96u : p->bits;
 }
 
+bool prefix_is_default(const struct prefix *p)
+{
+	struct prefix whole = prefix_default(prefix_is_v4(p));
+
+	return prefix_eq(p, &whole);
+}
+
+struct prefix prefix_default(bool v4)
+{
+	return prefix_make(v4 ? ipaddr_v4(0) : (struct ipaddr){ { 0 } }, 0);
+}
+
 bool prefix_contains(const struct prefix *p, const struct ipaddr *a)
 {
 	if (prefix_is_v4(p) != ipaddr_is_v4(a))

@@ -99,6 +99,10 @@ struct prefix prefix_make(struct ipaddr ip, unsigned family_bits);
 /* prefix_family_bits() - 0..32 for IPv4, 0..128 for IPv6 */
 unsigned prefix_family_bits(const struct prefix *p);
 bool prefix_is_v4(const struct prefix *p);
+/* prefix_is_default() - exactly 0.0.0.0/0 or ::/0 */
+bool prefix_is_default(const struct prefix *p);
+/* prefix_default() - 0.0.0.0/0 or ::/0 */
+struct prefix prefix_default(bool v4);
 bool prefix_contains(const struct prefix *p, const struct ipaddr *a);
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 bool prefix_eq(const struct prefix *a, const struct prefix *b);

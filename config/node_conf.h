@@ -49,7 +49,7 @@ struct node_conf {
 	unsigned mtu; /* MTU: 1280..9000, default 1400 */
 	unsigned workers; /* Workers; 0: chosen */
 	char aead[32]; /* Aead: force an implementation; "" chosen */
-	uint32_t mark; /* FwMark; 0 none */
+	uint32_t mark; /* FwMark; 0: daemon/exitnode.c sets one */
 	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
 	bool have_proxy; /* Proxy was given: the environment does not count */
 	struct proxy proxy; /* Proxy, ProxyUser, ProxyPassword, NoProxy */

@@ -511,7 +511,7 @@ const struct node_conf_row node_conf_rows[] = {
 	  "Octets of the largest inner packet, 1280 to 9000. Default 1400." },
 	{ "Interface", false, "FwMark", &u32, MINE(mark), 0, UINT32_MAX,
 	  "Firewall mark of the outer packets, decimal or 0x hexadecimal; off or 0: "
-	  "none, the default." },
+	  "0xad17, by which an exit node leaves our own packets out." },
 	{ "Node", false, "PortScan", &u32, MINE(port_scan), 0, 1,
 	  "Where one side's NAT gives each destination another port, the other side "
 	  "may search for it: at most 100 small packets a second and 1200 in an "

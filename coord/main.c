@@ -279,8 +279,8 @@ static int run_route(const struct settings *s, int argc, char **argv)
 	    (argc == 2 || (argc == 3 && !strcmp(argv[2], "--json"))))
 		return list_routes(s, argc == 3);
 	if (argc != 4 || (!approve && strcmp(what, "revoke") != 0))
-		return wrong_usage("route takes list [--json], approve NODE SUBNET "
-				   "or revoke NODE SUBNET", NULL, NULL);
+		return wrong_usage("route takes list [--json], approve NODE SUBNET|exit "
+				   "or revoke NODE SUBNET|exit", NULL, NULL);
 	request = request_of("route");
 	proto_set_bool(request, "approve", approve);
 	proto_set_text(request, "node", argv[2]);

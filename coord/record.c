@@ -134,9 +134,12 @@ static json_t *routes_json(const struct netmap_node *n)
 	return a;
 }
 
-/* A route that would take over the host itself is never accepted. */
+/* A route that would take over the host itself is never accepted; an exit node counts
+ * for those who choose it. */
 static bool route_allowed(const struct prefix *p)
 {
+	if (prefix_is_default(p))
+		return true;
 	switch (ipaddr_class(&p->ip)) {
 	case ADDR_CLASS_UNSPECIFIED:
 	case ADDR_CLASS_LOOPBACK:

@@ -25,7 +25,8 @@ static const char *class_refusal(const struct prefix *p)
 {
 	switch (ipaddr_class(&p->ip)) {
 	case ADDR_CLASS_UNSPECIFIED:
-		return "is a default route; exit nodes are not supported";
+		return "is part of a default route; an exit node offers "
+		       "0.0.0.0/0 and ::/0 with: adit set advertise-exit on";
 	case ADDR_CLASS_LOOPBACK:
 		return "is a host's loopback";
 	case ADDR_CLASS_LINK_LOCAL:
@@ -52,8 +53,11 @@ static bool too_wide(const struct prefix *p)
 bool routes_refused(const struct members *m, const struct prefix *p,
 		    char why[static ROUTES_WHY])
 {
-	const char *reason = class_refusal(p);
+	const char *reason;
 
+	if (prefix_is_default(p)) /* counts for those who choose it as their exit */
+		return false;
+	reason = class_refusal(p);
 	if (reason)
 		return says(why, p, reason);
 	if (too_wide(p))
@@ -183,7 +187,8 @@ static void take_offer(struct members *m, struct member *n, const json_t *o)
 			return;
 		r = add(n, &p, REGISTRY_ROUTE_OFFERED);
 		log_info("node %s offers %s; approve it with: adit-coord route "
-			 "approve %s %s", n->row.name, why, n->row.name, why);
+			 "approve %s %s", n->row.name, why, n->row.name,
+			 prefix_is_default(&p) ? "exit" : why);
 	}
 	if (r && r->state == REGISTRY_ROUTE_KEPT)
 		(void)set_state(m, n, r, REGISTRY_ROUTE_SERVED);
@@ -227,13 +232,14 @@ static bool clash(const struct members *m, const struct member *n,
 {
 	char mine[ADDR_TEXT], theirs[ADDR_TEXT];
 
-	for (unsigned i = 0; i < m->count; i++)
+	for (unsigned i = 0; i < m->count && !prefix_is_default(p); i++)
 		for (unsigned k = 0; k < m->all[i]->route_count; k++) {
 			const struct member_route *r = &m->all[i]->routes[k];
 
 			if (m->all[i] == n ||
 			    r->state == REGISTRY_ROUTE_OFFERED ||
 			    prefix_eq(&r->prefix, p) ||
+			    prefix_is_default(&r->prefix) ||
 			    !prefix_overlaps(&r->prefix, p))
 				continue;
 			snprintf(why, ROUTES_WHY, "%s overlaps %s, approved for "
@@ -264,11 +270,30 @@ static struct member_route *named(struct member *n, const char *text,
 	return r;
 }
 
+typedef bool decide_fn(struct members *m, struct member *n, const char *prefix,
+		       char why[static ROUTES_WHY]);
+
+/* decide_exit() - "exit" is both default routes; one will do where there is one */
+static bool decide_exit(decide_fn *decide, struct members *m, struct member *n,
+			char why[static ROUTES_WHY])
+{
+	bool v4 = decide(m, n, "0.0.0.0/0", why);
+	bool v6 = decide(m, n, "::/0", why);
+
+	if (!v4 && !v6)
+		snprintf(why, ROUTES_WHY, "%s is no exit node; there: adit set "
+			 "advertise-exit on", n->row.name);
+	return v4 || v6;
+}
+
 bool routes_approve(struct members *m, struct member *n, const char *prefix,
 		    char why[static ROUTES_WHY])
 {
-	struct member_route *r = named(n, prefix, why);
+	struct member_route *r;
 
+	if (!strcmp(prefix, "exit"))
+		return decide_exit(routes_approve, m, n, why);
+	r = named(n, prefix, why);
 	if (!r || routes_refused(m, &r->prefix, why) ||
 	    clash(m, n, &r->prefix, why))
 		return false;
@@ -285,8 +310,11 @@ bool routes_approve(struct members *m, struct member *n, const char *prefix,
 bool routes_revoke(struct members *m, struct member *n, const char *prefix,
 		   char why[static ROUTES_WHY])
 {
-	struct member_route *r = named(n, prefix, why);
+	struct member_route *r;
 
+	if (!strcmp(prefix, "exit"))
+		return decide_exit(routes_revoke, m, n, why);
+	r = named(n, prefix, why);
 	if (!r)
 		return false;
 	if (r->state == REGISTRY_ROUTE_KEPT)

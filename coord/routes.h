@@ -6,7 +6,8 @@
  * approved; what could take over a host, the overlay or the way to the server is
  * refused before that. An approval outlives the offer: a router that comes back with
  * the same subnet serves it again. Several nodes may have the same subnet approved
- * (their users choose the one that works); one inside another's is refused.
+ * (their users choose the one that works); one inside another's is refused. A default
+ * route is an exit node's: it takes nothing over by itself, for each node chooses its exit.
  */
 #pragma once
 
@@ -35,7 +36,8 @@ must_check int routes_load(struct members *m);
  */
 bool routes_offer(struct members *m, struct member *n, const json_t *array);
 
-/* routes_approve() / routes_revoke() - prefix as text; false: why is a sentence */
+/* routes_approve() / routes_revoke() - prefix as text, "exit": 0.0.0.0/0 and ::/0;
+ * false: why is a sentence */
 bool routes_approve(struct members *m, struct member *n, const char *prefix,
 		    char why[static ROUTES_WHY]);
 bool routes_revoke(struct members *m, struct member *n, const char *prefix,

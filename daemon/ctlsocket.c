@@ -356,7 +356,8 @@ static void on_left_timer(struct loop_timer *t, nsec_t now)
 	node_down(n);
 	n->state.enrolled = n->state.joining = false;
 	n->state.offer_count = 0;
-	n->state.accept_routes = false;
+	n->state.accept_routes = n->state.advertise_exit = false;
+	n->state.exit_id = 0;
 	memset(&n->state.coord, 0, sizeof(n->state.coord));
 	netmap_done(&n->netmap);
 	netmap_init(&n->netmap);

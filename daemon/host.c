@@ -283,6 +283,8 @@ static unsigned host_routes(struct node *n, struct prefix *out, unsigned room)
 		for (unsigned k = 0; k < p->allowed_count; k++) {
 			const struct prefix *a = &p->allowed[k];
 
+			if (prefix_is_default(a) && p->id)
+				continue; /* tun/detour.h */
 			if (p->id && (prefix_contains(&n->netmap.overlay[0],
 						      &a->ip) ||
 				      prefix_contains(&n->netmap.overlay[1],

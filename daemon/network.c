@@ -397,8 +397,7 @@ void network_start(struct node *n)
 	n->coord = coord_client_new(&p);
 	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
 	if (n->coord)
-		coord_client_offer(n->coord, n->state.offers,
-				   n->state.offer_count);
+		routes_tell_offer(n);
 	else
 		log_error("coordination server: out of memory");
 }

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/exitnode.h"
 #include "daemon/host.h"
 #include "daemon/nameserver.h"
 #include "daemon/mapping.h"
@@ -104,6 +105,7 @@ int node_up(struct node *n, char why[static 512])
 	nsec_t now = time_now();
 	int err;
 
+	exitnode_set_mark(n);
 	err = host_open(n, why);
 	if (err)
 		return err;
@@ -121,8 +123,10 @@ int node_up(struct node *n, char why[static 512])
 		snprintf(why, 512, "cannot start: %s", strerror(-err));
 		return err;
 	}
+	exitnode_close(n); /* of a run that was killed */
 	network_stock_peers(n, now);
 	network_apply(n, now);
+	exitnode_update(n);
 	network_start(n);
 	log_info("up: %s, UDP port %u, %u worker%s, %s", n->device.name,
 		 n->ports[0].udp[0].port, n->worker_count,
@@ -143,6 +147,7 @@ void node_down(struct node *n)
 	network_stop(n);
 	nameserver_close(n);
 	router_close(n);
+	exitnode_close(n);
 	relays_close(n);
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);

@@ -14,7 +14,8 @@
  *   direct     streams to peers: who listens, who dials, who is proved
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
- *   router     the subnets behind this machine
+ *   router     the subnets behind this machine, and what is beyond it
+ *   exitnode   the peer through which all traffic leaves
  *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
@@ -199,6 +200,7 @@ struct node {
 	/* router */
 	struct route_check route_checks[64]; /* routes.c; by a hash of the subnet */
 	struct router *router; /* NULL: no subnet of ours is in use */
+	bool detoured; /* the host sends all through us: exitnode.h */
 	struct loop_timer watchdog; /* watchdog.h */
 
 	/* figures */

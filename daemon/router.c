@@ -17,7 +17,7 @@
 enum {
 	LIMIT_S = 5, /* for one nft */
 	SET_TEXT = NETMAP_ROUTES_MAX * (ADDR_TEXT + 2),
-	RULES_TEXT = 3 * SET_TEXT + 2048,
+	RULES_TEXT = 4 * SET_TEXT + 4096,
 };
 
 struct router {
@@ -37,7 +37,8 @@ static const char *set_text(const struct node *n, bool v4, char out[static SET_T
 		const struct prefix *p = &n->netmap.self.routes[i];
 		char text[ADDR_TEXT];
 
-		if (prefix_is_v4(p) == v4 && i < NETMAP_ROUTES_MAX)
+		if (prefix_is_v4(p) == v4 && i < NETMAP_ROUTES_MAX &&
+		    !prefix_is_default(p))
 			at += (size_t)snprintf(out + at, SET_TEXT - at, "%s%s",
 					       at ? ", " : "",
 					       prefix_text(p, text));
@@ -45,16 +46,66 @@ static const char *set_text(const struct node *n, bool v4, char out[static SET_T
 	return out;
 }
 
+static bool is_exit(const struct node *n, bool v4)
+{
+	struct prefix all = prefix_default(v4);
+
+	for (unsigned i = 0; i < n->netmap.self.route_count; i++)
+		if (prefix_eq(&n->netmap.self.routes[i], &all))
+			return true;
+	return false;
+}
+
+/* exit_rules() - to the internet and only there: what is near this machine is reached
+ * by an approved subnet (set) alone. Nobody from outside begins anything. */
+static size_t exit_rules(const struct node *n, bool v4, const char *set, char *out,
+			 size_t room)
+{
+	const char *ip = v4 ? "ip" : "ip6", *tun = n->device.name;
+	const char *near = v4 ? "10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, "
+				"169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16, "
+				"224.0.0.0/3" :
+				"fc00::/7, fe80::/10, ff00::/8, ::1";
+	char overlay[ADDR_TEXT], subnets[SET_TEXT + 64] = "";
+
+	if (!is_exit(n, v4))
+		return 0;
+	prefix_text(&n->netmap.overlay[v4 ? 0 : 1], overlay);
+	if (*set)
+		snprintf(subnets, sizeof(subnets),
+			 "\t\tiifname \"%s\" %s daddr { %s } accept\n", tun, ip,
+			 set);
+	return (size_t)snprintf(
+		out, room,
+		"\tchain leave%s {\n"
+		"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+		"\t\toifname != \"%s\" %s saddr %s %s daddr != %s masquerade\n\t}\n"
+		"\tchain here%s {\n"
+		"\t\ttype filter hook input priority filter; policy accept;\n%s"
+		"\t\tiifname \"%s\" %s daddr { %s } %s daddr != %s drop\n\t}\n"
+		"\tchain beyond%s {\n"
+		"\t\ttype filter hook forward priority filter; policy accept;\n%s"
+		"\t\tiifname \"%s\" %s daddr { %s } drop\n"
+		"\t\toifname \"%s\" %s saddr != %s ct state new,invalid,untracked drop\n\t}\n",
+		ip, tun, ip, overlay, ip, overlay, ip, subnets, tun, ip, near, ip,
+		overlay, ip, subnets, tun, ip, near, tun, ip, overlay);
+}
+
 /* Chain names of one family; a subnet of the other family would be no element. */
 static size_t family_rules(const struct node *n, bool v4, char *out, size_t room)
 {
 	const char *ip = v4 ? "ip" : "ip6";
 	char set[SET_TEXT], overlay[ADDR_TEXT];
+	size_t at;
 
-	if (!*set_text(n, v4, set))
-		return 0;
+	set_text(n, v4, set);
+	at = exit_rules(n, v4, set, out, room);
+	if (!*set || at >= room)
+		return at;
+	out += at;
+	room -= at;
 	prefix_text(&n->netmap.overlay[v4 ? 0 : 1], overlay);
-	return (size_t)snprintf(
+	return at + (size_t)snprintf(
 		out, room,
 		"\tchain back%s {\n"
 		"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
@@ -172,7 +223,7 @@ static bool forwards(const char *path)
 
 const char *router_advice(const struct node *n)
 {
-	bool v4 = false, v6 = false;
+	bool v4 = n->state.advertise_exit, v6 = false;
 
 	for (unsigned i = 0; i < n->state.offer_count; i++) {
 		v4 |= prefix_is_v4(&n->state.offers[i]);

@@ -4,7 +4,9 @@
  *
  * Glue: runs nft. In a table of our own: packets from the overlay to an offered subnet
  * leave with this machine's address there, so that hosts behind it need no route back;
- * and hosts behind it reach nodes only in answer. The table goes when the offer ends, and
+ * and hosts behind it reach nodes only in answer. For an exit node the same with all that
+ * is public: what is near this machine (private, link-local) stays out of reach unless an
+ * approved subnet holds it, this machine's own addresses there included. The table goes when the offer ends, and
  * by a guard when this process does.
  */
 #pragma once

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/exitnode.h"
 #include "daemon/peer.h"
 #include "daemon/router.h"
 
@@ -83,6 +84,14 @@ void routes_host_changed(struct node *n)
 	memset(n->route_checks, 0, sizeof(n->route_checks));
 }
 
+static bool uses(struct node *n, const struct netmap_node *node,
+		 const struct prefix *p)
+{
+	if (prefix_is_default(p))
+		return exitnode_is(n, node);
+	return n->state.accept_routes && !hostile(n, p) && !clashes(n, p);
+}
+
 unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 			struct prefix *out, unsigned *own)
 {
@@ -93,11 +102,8 @@ unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 	if (!ipaddr_is_zero(&node->v6))
 		out[count++] = prefix_make(node->v6, 128);
 	*own = count;
-	if (!n->state.accept_routes)
-		return count;
 	for (unsigned i = 0; i < node->route_count; i++)
-		if (!hostile(n, &node->routes[i]) &&
-		    !clashes(n, &node->routes[i]))
+		if (uses(n, node, &node->routes[i]))
 			out[count++] = node->routes[i];
 	return count;
 }
@@ -259,7 +265,8 @@ bool routes_offer_refused(const struct node *n, const struct prefix *p,
 
 	switch (ipaddr_class(&p->ip)) {
 	case ADDR_CLASS_UNSPECIFIED:
-		reason = "is a default route; exit nodes are not supported";
+		reason = "is a default route; to be an exit node: adit set "
+			 "advertise-exit on";
 		break;
 	case ADDR_CLASS_LOOPBACK:
 		reason = "is this machine's loopback";
@@ -279,6 +286,23 @@ bool routes_offer_refused(const struct node *n, const struct prefix *p,
 	if (reason)
 		snprintf(why, ROUTES_WHY, "%s %s", prefix_text(p, text), reason);
 	return reason;
+}
+
+void routes_tell_offer(const struct node *n)
+{
+	struct prefix all[NETMAP_ROUTES_MAX];
+	unsigned count = 0;
+
+	while (count < n->state.offer_count && count < ROUTES_OFFERS_MAX) {
+		all[count] = n->state.offers[count];
+		count++;
+	}
+	if (n->state.advertise_exit) {
+		all[count++] = prefix_default(true);
+		all[count++] = prefix_default(false);
+	}
+	if (n->coord)
+		coord_client_offer(n->coord, all, count);
 }
 
 /* ---- status ---- */
@@ -333,6 +357,8 @@ static json_t *refused_json(struct node *n)
 		const struct netmap_node *node = &n->netmap.peers[i];
 
 		for (unsigned k = 0; k < node->route_count; k++) {
+			if (prefix_is_default(&node->routes[k]))
+				continue;
 			if (!n->state.accept_routes)
 				snprintf(why, sizeof(why), "not accepted here; to "
 					 "use it: adit set accept-routes on");
@@ -363,8 +389,11 @@ json_t *routes_status(struct node *n)
 	char why[ROUTES_WHY];
 	const char *advice = overlay_clash(n, why);
 
-	return json_pack("{s:b,s:o,s:o,s:o,s:s?}", "accept",
+	if (!advice)
+		advice = exitnode_advice(n);
+	return json_pack("{s:b,s:o,s:o,s:o,s:o,s:s?}", "accept",
 			 (int)n->state.accept_routes, "offered", offered_json(n),
 			 "used", used_json(n), "refused", refused_json(n),
+			 "exit", exitnode_status(n),
 			 "advice", advice ? advice : router_advice(n));
 }

@@ -21,6 +21,7 @@ struct json_t;
 
 enum {
 	ROUTES_WHY = 256,
+	ROUTES_OFFERS_MAX = NETMAP_ROUTES_MAX - 2, /* and two default routes */
 	ROUTES_PING = 0x7fff0000, /* ids of pings of ours; `adit ping` counts from 0 */
 };
 
@@ -49,6 +50,9 @@ bool routes_answered(struct node *n, struct peer *p, uint32_t id, nsec_t rtt,
 bool routes_offer_refused(const struct node *n, const struct prefix *p,
 			  char why[static ROUTES_WHY]);
 
+/* routes_tell_offer() - to the server: the subnets, and the default routes of an exit node */
+void routes_tell_offer(const struct node *n);
+
 /* routes_status() - {accept, offered: [{prefix, approved}], used: [{prefix, via}],
- * refused: [{prefix, via, why}], advice} */
+ * refused: [{prefix, via, why}], exit (exitnode.h), advice} */
 struct json_t *routes_status(struct node *n);

@@ -10,6 +10,7 @@
 
 #include "config/value.h"
 #include "coord/name.h"
+#include "daemon/exitnode.h"
 #include "daemon/network.h"
 #include "daemon/routes.h"
 
@@ -40,11 +41,11 @@ static int apply_hostname(struct node *n, const char *value,
 
 static int apply_offers(struct node *n, const char *value, char why[static SET_WHY])
 {
-	struct prefix offers[NETMAP_ROUTES_MAX];
+	struct prefix offers[ROUTES_OFFERS_MAX];
 	char wrong[VALUE_WHY], refusal[ROUTES_WHY];
 	unsigned count = 0;
 
-	if (*value && !value_prefixes(value, offers, NETMAP_ROUTES_MAX, &count,
+	if (*value && !value_prefixes(value, offers, ROUTES_OFFERS_MAX, &count,
 				      wrong)) {
 		snprintf(why, SET_WHY, "advertise-routes: %s", wrong);
 		return -EINVAL;
@@ -56,27 +57,61 @@ static int apply_offers(struct node *n, const char *value, char why[static SET_W
 		}
 	memcpy(n->state.offers, offers, count * sizeof(*offers));
 	n->state.offer_count = count;
-	if (n->coord)
-		coord_client_offer(n->coord, offers, count);
+	routes_tell_offer(n);
 	return 0;
+}
+
+static int read_switch(const char *key, const char *value, bool *out,
+		       char why[static SET_WHY])
+{
+	*out = !strcmp(value, "on");
+	if (*out || !strcmp(value, "off"))
+		return 0;
+	snprintf(why, SET_WHY, "%s: '%.32s' is neither on nor off", key, value);
+	return -EINVAL;
 }
 
 static int apply_accept(struct node *n, const char *value, char why[static SET_WHY])
 {
-	if (strcmp(value, "on") && strcmp(value, "off")) {
-		snprintf(why, SET_WHY, "accept-routes: '%.32s' is neither on nor "
-			 "off", value);
+	bool on;
+
+	if (read_switch("accept-routes", value, &on, why))
 		return -EINVAL;
-	}
-	n->state.accept_routes = !strcmp(value, "on");
+	n->state.accept_routes = on;
 	network_apply(n, time_now());
 	return 0;
+}
+
+static int apply_advertise_exit(struct node *n, const char *value,
+				char why[static SET_WHY])
+{
+	bool on;
+
+	if (read_switch("advertise-exit", value, &on, why))
+		return -EINVAL;
+	if (on && n->state.exit_id) {
+		snprintf(why, SET_WHY, "advertise-exit: this machine sends all to "
+			 "%s itself; first: adit set exit-node off",
+			 n->state.exit_name);
+		return -EINVAL;
+	}
+	n->state.advertise_exit = on;
+	routes_tell_offer(n);
+	return 0;
+}
+
+static int apply_exit_node(struct node *n, const char *value,
+			   char why[static SET_WHY])
+{
+	return exitnode_choose(n, value, why) ? 0 : -EINVAL;
 }
 
 static const struct row rows[] = {
 	{ "hostname", apply_hostname },
 	{ "advertise-routes", apply_offers },
 	{ "accept-routes", apply_accept },
+	{ "advertise-exit", apply_advertise_exit },
+	{ "exit-node", apply_exit_node },
 };
 
 static void list_keys(const char *key, char why[static SET_WHY])

@@ -103,6 +103,10 @@ static bool read_node(struct state *s, const json_t *o)
 	s->joining = json_is_true(json_object_get(o, "joining"));
 	s->down = json_is_true(json_object_get(o, "down"));
 	s->accept_routes = json_is_true(json_object_get(o, "accept_routes"));
+	s->advertise_exit = json_is_true(json_object_get(o, "advertise_exit"));
+	if (copy_text(o, "exit_name", s->exit_name, sizeof(s->exit_name)))
+		s->exit_id = (uint64_t)json_integer_value(
+			json_object_get(o, "exit_id"));
 	read_offers(s, json_object_get(o, "offers"));
 	copy_text(o, "hostname", s->hostname, sizeof(s->hostname));
 	if (!s->enrolled && !s->joining)
@@ -133,7 +137,7 @@ int state_save(const struct state *s)
 
 	if (s->joining)
 		hex_write(s->coord.secret, INVITE_SECRET_OCTETS, secret);
-	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b}",
+	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b,s:b,s:I,s:s}",
 		      "version", 1, "machine",
 		      key_private_text(&s->machine, machine), "tunnel",
 		      key_private_text(&s->tunnel, tunnel), "port", s->port,
@@ -141,7 +145,9 @@ int state_save(const struct state *s)
 		      s->down, "hostname", s->hostname, "url", s->coord.url,
 		      "server", key_public_text(&s->coord.server, server),
 		      "secret", secret, "offers", offers_json(s),
-		      "accept_routes", (int)s->accept_routes);
+		      "accept_routes", (int)s->accept_routes, "advertise_exit",
+		      (int)s->advertise_exit, "exit_id",
+		      (json_int_t)s->exit_id, "exit_name", s->exit_name);
 	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 	err = text ? file_replace(state_path(s, "node.json", path), text,
 				  strlen(text), 0600) :

@@ -32,6 +32,9 @@ struct state {
 	struct prefix offers[NETMAP_ROUTES_MAX]; /* subnets behind us */
 	unsigned offer_count;
 	bool accept_routes; /* use those behind others */
+	bool advertise_exit; /* let others reach the internet through us */
+	uint64_t exit_id; /* netmap id of the exit node; 0: none */
+	char exit_name[NETMAP_NAME]; /* as it was called when it was chosen */
 };
 
 /* A peer as remembered over a restart. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -425,7 +426,7 @@ int netlink_address_del(struct netlink *nl, unsigned index,
 }
 
 static int route_change(struct netlink *nl, unsigned index, bool add,
-			const struct prefix *to)
+			const struct prefix *to, uint32_t table)
 {
 	_Alignas(8) uint8_t request[128] = { 0 };
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
@@ -438,23 +439,71 @@ static int route_change(struct netlink *nl, unsigned index, bool add,
 		nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
 	m->rtm_family = v4 ? AF_INET : AF_INET6;
 	m->rtm_dst_len = (uint8_t)prefix_family_bits(to);
-	m->rtm_table = RT_TABLE_MAIN;
+	m->rtm_table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC;
 	m->rtm_protocol = NETLINK_PROTOCOL;
 	m->rtm_scope = v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
 	put_ip(nlh, RTA_DST, &to->ip);
 	mnl_attr_put_u32(nlh, RTA_OIF, index);
+	mnl_attr_put_u32(nlh, RTA_TABLE, table);
 	return talk(nl, nlh, NULL, NULL);
 }
 
 int netlink_route_add(struct netlink *nl, unsigned index,
 		      const struct prefix *to)
 {
-	return route_change(nl, index, true, to);
+	return route_change(nl, index, true, to, NETLINK_TABLE_MAIN);
 }
 
 int netlink_route_del(struct netlink *nl, unsigned index,
 		      const struct prefix *to)
 {
-	return route_change(nl, index, false, to);
+	return route_change(nl, index, false, to, NETLINK_TABLE_MAIN);
+}
+
+int netlink_route_add_to(struct netlink *nl, unsigned index,
+			 const struct prefix *to, uint32_t table)
+{
+	return route_change(nl, index, true, to, table);
+}
+
+int netlink_route_del_from(struct netlink *nl, unsigned index,
+			   const struct prefix *to, uint32_t table)
+{
+	return route_change(nl, index, false, to, table);
+}
+
+static int rule_change(struct netlink *nl, bool add, const struct netlink_rule *r)
+{
+	_Alignas(8) uint8_t request[128] = { 0 };
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(request);
+	struct fib_rule_hdr *m = mnl_nlmsg_put_extra_header(nlh, sizeof(*m));
+
+	nlh->nlmsg_type = add ? RTM_NEWRULE : RTM_DELRULE;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	if (add)
+		nlh->nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
+	m->family = r->v6 ? AF_INET6 : AF_INET;
+	m->action = FR_ACT_TO_TBL;
+	m->flags = r->not_mark ? FIB_RULE_INVERT : 0;
+	m->table = r->table < 256 ? (uint8_t)r->table : RT_TABLE_UNSPEC;
+	mnl_attr_put_u32(nlh, FRA_TABLE, r->table);
+	mnl_attr_put_u32(nlh, FRA_PRIORITY, r->priority);
+	mnl_attr_put_u8(nlh, FRA_PROTOCOL, NETLINK_PROTOCOL);
+	if (r->not_mark)
+		mnl_attr_put_u32(nlh, FRA_FWMARK, r->not_mark);
+	if (r->longer_than >= 0)
+		mnl_attr_put_u32(nlh, FRA_SUPPRESS_PREFIXLEN,
+				 (uint32_t)r->longer_than);
+	return talk(nl, nlh, NULL, NULL);
+}
+
+int netlink_rule_add(struct netlink *nl, const struct netlink_rule *r)
+{
+	return rule_change(nl, true, r);
+}
+
+int netlink_rule_del(struct netlink *nl, const struct netlink_rule *r)
+{
+	return rule_change(nl, false, r);
 }

@@ -106,3 +106,20 @@ must_check int netlink_route_add(struct netlink *nl, unsigned index,
 				 const struct prefix *to);
 must_check int netlink_route_del(struct netlink *nl, unsigned index,
 				 const struct prefix *to);
+/* the same in another table */
+must_check int netlink_route_add_to(struct netlink *nl, unsigned index,
+				    const struct prefix *to, uint32_t table);
+must_check int netlink_route_del_from(struct netlink *nl, unsigned index,
+				      const struct prefix *to, uint32_t table);
+
+/* A rule of ours (NETLINK_PROTOCOL): which packets look into which table. */
+struct netlink_rule {
+	bool v6;
+	uint32_t priority, table;
+	uint32_t not_mark;  /* packets without this mark; 0: all packets */
+	int longer_than;    /* only routes with a longer prefix; -1: all routes */
+};
+
+/* netlink_rule_add() - -EEXIST: it is there; netlink_rule_del() - -ENOENT: it is not */
+must_check int netlink_rule_add(struct netlink *nl, const struct netlink_rule *r);
+must_check int netlink_rule_del(struct netlink *nl, const struct netlink_rule *r);

@@ -31,7 +31,7 @@ static const struct cli_command commands[] = {
 	  "what the NATs and firewalls around this machine do" },
 	{ "set", "KEY", false, false, 0, cmd_set,
 	  "change one setting of this machine; KEY is hostname,\n"
-	  "        advertise-routes or accept-routes", "VALUE" },
+	  "        advertise-routes, accept-routes, advertise-exit or exit-node", "VALUE" },
 	{ "logs", NULL, false, false, OPTION_COUNT, cmd_logs,
 	  "what aditd logged; -c N: the last N lines" },
 	{ "dump", NULL, false, false, 0, cmd_dump,

@@ -17,7 +17,7 @@
 #define NODE(id, name, key, host)                                              \
 	"{\"id\":" #id ",\"name\":\"" name "\",\"key\":\"" KEY(key)            \
 	"\",\"v4\":\"100.90.0." #host "\",\"v6\":\"fd00:1::" #host             \
-	"\",\"online\":true,\"routes\":[\"10.1.0.0/16\",\"0.0.0.0/0\",\"x\"]," \
+	"\",\"online\":true,\"routes\":[\"10.1.0.0/16\",\"0.0.0.0/1\",\"x\"]," \
 	"\"candidates\":[{\"at\":\"192.0.2.1:4000\",\"kind\":5},7],\"new\":[1]}"
 #define SELF NODE(1, "self", B, 1)
 #define FULL(peers)                                                            \

@@ -89,7 +89,7 @@ static void only_what_is_approved_is_seen(void **state)
 static void hostile_offers(void **state)
 {
 	static const char *const offers[] = {
-		"[\"0.0.0.0/0\"]", "[\"::/0\"]", "[\"0.0.0.0/1\", \"128.0.0.0/1\"]",
+		"[\"0.0.0.0/8\"]", "[\"::/1\"]", "[\"0.0.0.0/1\", \"128.0.0.0/1\"]",
 		"[\"127.0.0.0/8\"]", "[\"::1/128\"]", "[\"169.254.169.254/32\"]",
 		"[\"224.0.0.0/4\"]", "[\"100.90.0.2/32\"]", "[\"100.0.0.0/8\"]",
 		"[\"fd5a::2/128\"]", "[\"203.0.113.9/32\"]", "[\"203.0.113.0/24\"]",
@@ -104,6 +104,24 @@ static void hostile_offers(void **state)
 			fail_msg("%s was taken", offers[i]);
 	}
 	assert_false(routes_offer(&m, a, NULL));
+}
+
+static void exits(void **state)
+{
+	(void)state;
+	assert_false(offer(a, "[\"0.0.0.0/0\", \"::/0\"]"));
+	assert_int_equal(a->node.route_count, 0); /* an offer alone is nothing */
+	assert_false(offer(b, "[\"10.1.0.0/16\", \"0.0.0.0/0\"]"));
+	assert_true(routes_approve(&m, a, "exit", why));
+	assert_int_equal(a->node.route_count, 2);
+	assert_true(routes_approve(&m, b, "10.1.0.0/16", why)); /* no clash */
+	assert_true(routes_approve(&m, b, "exit", why)); /* of one family */
+	assert_int_equal(b->node.route_count, 2);
+	assert_true(routes_revoke(&m, a, "exit", why));
+	assert_int_equal(a->node.route_count, 0);
+	assert_false(offer(a, "[]"));
+	assert_false(routes_approve(&m, a, "exit", why));
+	assert_non_null(strstr(why, "no exit node"));
 }
 
 static void too_many_offers(void **state)
@@ -161,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(only_what_is_approved_is_seen,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(exits, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_offers, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_many_offers, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_s_subnet, setup, teardown),
