@@ -24,7 +24,7 @@
 #include "relay/token.h"
 
 static const nsec_t login_timeout = SEC(10), push_delay = MSEC(20),
-		    tick_every = SEC(1), probe_timeout = MSEC(1500);
+		    tick_every = SEC(1), probe_timeout = MSEC(500);
 
 uint64_t server_wall_s(void)
 {
@@ -154,20 +154,33 @@ static void expire_member(struct session *x)
 
 static void admit_waiting(struct session *x);
 
-/* admit_patient() - those whose node's older session gave no sign of life. Admitting one
- * ends that older session, which may stand anywhere in the list: begin again each time. */
-static void admit_patient(struct server *s, nsec_t now)
+static void set_patience(struct server *s, nsec_t due)
 {
+	s->patience_due = due;
+	loop_timer_at(&s->patience, due);
+}
+
+/* on_patience() - let those in whose node's older session gave no sign of life. Each one
+ * ends that older session, which may stand anywhere in the list: begin again each time. */
+static void on_patience(struct loop_timer *t, nsec_t now)
+{
+	struct server *s = container_of(t, struct server, patience);
 	struct session *x = s->sessions;
+	nsec_t next = NSEC_NEVER;
 
 	while (x) {
-		if (x->waiting && nsec_since(x->waits_since, now) > probe_timeout) {
+		nsec_t due = nsec_add(x->waits_since, probe_timeout);
+
+		if (x->waiting && due <= now) {
 			admit_waiting(x);
 			x = s->sessions;
-		} else {
-			x = x->next;
+			continue;
 		}
+		if (x->waiting)
+			next = nsec_min(next, due);
+		x = x->next;
 	}
+	set_patience(s, next);
 }
 
 static void on_tick(struct loop_timer *t, nsec_t now)
@@ -175,7 +188,6 @@ static void on_tick(struct loop_timer *t, nsec_t now)
 	struct server *s = container_of(t, struct server, tick);
 	uint64_t now_s = server_wall_s();
 
-	admit_patient(s, now);
 	for (struct session *x = s->sessions, *next; x; x = next) {
 		next = x->next;
 		if (!x->member && nsec_since(x->since, now) > login_timeout)
@@ -236,6 +248,8 @@ static void ask_older(struct session *x, struct member *n, json_t *o)
 	json_decref(x->waiting);
 	x->waiting = json_incref(o);
 	x->waits_since = time_now();
+	if (x->server->patience_due == NSEC_NEVER)
+		set_patience(x->server, nsec_add(x->waits_since, probe_timeout));
 }
 
 static struct member *member_waited_for(const struct session *x)
@@ -569,6 +583,7 @@ static bool start(struct server *s, char why[static 256])
 	if (members_load(&s->members, s->p.registry) ||
 	    routes_load(&s->members) ||
 	    loop_timer_init(s->p.loop, &s->tick, on_tick) ||
+	    loop_timer_init(s->p.loop, &s->patience, on_patience) ||
 	    loop_timer_init(s->p.loop, &s->push, on_push))
 		return false;
 	s->members.network = s->p.network;
@@ -582,6 +597,7 @@ static bool start(struct server *s, char why[static 256])
 	if (!s->streams)
 		return false;
 	loop_timer_at(&s->tick, nsec_add(time_now(), tick_every));
+	s->patience_due = NSEC_NEVER;
 	return true;
 }
 
@@ -611,6 +627,7 @@ void server_free(struct server *s)
 	}
 	stream_server_free(s->streams);
 	loop_timer_done(&s->tick);
+	loop_timer_done(&s->patience);
 	loop_timer_done(&s->push);
 	members_done(&s->members);
 	free(s);

@@ -30,6 +30,8 @@ struct server {
 	struct stream_server *streams;
 	struct members members;
 	struct loop_timer tick, push;
+	nsec_t patience_due; /* NSEC_NEVER: nobody waits */
+	struct loop_timer patience; /* with older sessions that do not answer */
 	bool push_armed;
 	bool approve; /* new nodes wait for approval */
 	struct session *sessions;
