@@ -363,6 +363,9 @@ static void on_left_timer(struct loop_timer *t, nsec_t now)
 	netmap_init(&n->netmap);
 	unlink(state_path(&n->state, "netmap.json", path));
 	unlink(state_path(&n->state, "paths.json", path));
+	unlink(state_path(&n->state, "relay.token", path));
+	secret_wipe(n->token, n->token_n);
+	n->token_n = 0;
 	if (state_save(&n->state) < 0)
 		log_error("node.json cannot be written");
 	if (ok)

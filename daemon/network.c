@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/resident.h"
 #include "daemon/ctlsocket.h"
@@ -334,9 +335,39 @@ static void learn_clock(struct node *n, uint64_t expiry_s)
 	discovery_run(n, time_now());
 }
 
+/* keep_token() - on disk, so that a node that starts while the coordination server is
+ * dead is still admitted to the relays that live */
+static void keep_token(const struct node *n, const uint8_t *token, size_t octets)
+{
+	char path[PATH_MAX];
+	int err = file_replace(state_path(&n->state, "relay.token", path), token,
+			       octets, 0600);
+
+	if (err)
+		log_warn("relay.token: %s; a restart without the server will have "
+			 "no relay", strerror(-err));
+}
+
+/* recall_token() - the one of before; relays refuse it if it is too old */
+static void recall_token(struct node *n)
+{
+	char path[PATH_MAX], *token;
+	size_t octets;
+
+	if (n->token_n || file_read_secret(state_path(&n->state, "relay.token",
+						      path),
+					   RELAY_TOKEN_MAX, &token, &octets))
+		return;
+	if (octets == TOKEN_OCTETS)
+		relays_set_token(n, (const uint8_t *)token, octets, time_now());
+	secret_wipe(token, octets);
+	free(token);
+}
+
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
 	learn_clock(owner, token_expiry(token, octets));
+	keep_token(owner, token, octets);
 	relays_set_token(owner, token, octets, time_now());
 }
 
@@ -396,6 +427,8 @@ void network_start(struct node *n)
 	choose_hostname(n, p.hostname);
 	n->coord = coord_client_new(&p);
 	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
+	if (n->state.enrolled)
+		recall_token(n);
 	if (n->coord)
 		routes_tell_offer(n);
 	else

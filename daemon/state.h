@@ -2,11 +2,12 @@
  *
  * state.h - what a node keeps on disk: who it is, and how it last reached its peers
  *
- * Three files in the state folder (0700), each replaced atomically, each 0600:
+ * Four files in the state folder (0700), each replaced atomically, each 0600:
  *   node.json    keys, port, server: rarely written; the identity
  *   netmap.json  the last netmap (coord/netmap.h)
  *   paths.json   per peer: endpoint of the last good path, whether traffic flowed,
  *                handshake timestamps; written when it changes, lost without harm
+ *   relay.token  the last admission to relays (relay/token.h), good for an hour
  */
 #pragma once
 
