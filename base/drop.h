@@ -22,6 +22,7 @@
 	X(BAD_LENGTH, "length field does not fit the datagram")              \
 	X(MALFORMED, "a field has a value that the protocol forbids")        \
 	X(CONTROL_RING_FULL, "control queue full")                           \
+	X(UDP_OVERFLOW, "receive queue of our socket full")                  \
 	/* tunnel */                                                         \
 	X(BAD_MAC1, "handshake not meant for our key")                       \
 	X(UNDER_LOAD, "handshake without cookie while under load")           \
@@ -47,6 +48,7 @@
 	X(OFFLOAD, "offload header does not describe its packet")            \
 	X(TUN_WRITE, "the kernel refused the packet on the TUN device")      \
 	X(UDP_SEND, "the kernel refused the datagram")                       \
+	X(QUEUE_STANDS, "taken from a standing queue, so that it shortens")  \
 	X(ACL_DENIED, "inner packet that the access policy does not allow")  \
 	X(ACL_MALFORMED, "inner packet whose protocol cannot be told")       \
 	/* discovery */                                                      \

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <linux/sock_diag.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,7 +21,7 @@
 #define UDP_GRO 104 /* linux/udp.h, 5.0 */
 #endif
 
-/* room for pktinfo, TOS, TTL and a segment size */
+/* room for pktinfo, TOS, TTL, a segment size and a count of what was lost */
 enum {
 	CONTROL_OCTETS = 128
 };
@@ -63,6 +64,7 @@ static int set_options(struct udp *u, const struct udp_params *p)
 		 * path set's affair. */
 		set_int(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
 	}
+	set_int(u->fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	u->gro = p->gro && set_int(u->fd, IPPROTO_UDP, UDP_GRO, 1);
 	u->gso = getsockopt(u->fd, IPPROTO_UDP, UDP_SEGMENT, &zero, &len) == 0;
 	return 0;
@@ -139,7 +141,7 @@ int udp_renew(struct udp *u, const struct udp_params *p)
 	return err;
 }
 
-static void read_control(struct msghdr *m, struct udp_in *in)
+static void read_control(struct udp *u, struct msghdr *m, struct udp_in *in)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
 		int level = c->cmsg_level, type = c->cmsg_type;
@@ -167,6 +169,8 @@ static void read_control(struct msghdr *m, struct udp_in *in)
 
 			memcpy(&v, CMSG_DATA(c), sizeof(v));
 			in->tos = (uint8_t)v;
+		} else if (level == SOL_SOCKET && type == SO_RXQ_OVFL) {
+			memcpy(&u->lost, CMSG_DATA(c), sizeof(u->lost));
 		}
 	}
 }
@@ -200,11 +204,21 @@ int udp_recv(struct udp *u, struct udp_in *in, unsigned count)
 		in[i].truncated = m[i].msg_hdr.msg_flags & MSG_TRUNC;
 		in[i].to = (struct ipaddr){ 0 };
 		in[i].tos = 0;
-		read_control(&m[i].msg_hdr, &in[i]);
+		read_control(u, &m[i].msg_hdr, &in[i]);
 		if (!endpoint_from_sockaddr(&from[i], &in[i].from))
 			in[i].from = (struct endpoint){ 0 };
 	}
 	return got;
+}
+
+size_t udp_backlog(const struct udp *u)
+{
+	uint32_t v[SK_MEMINFO_VARS] = { 0 };
+	socklen_t n = sizeof(v);
+
+	if (getsockopt(u->fd, SOL_SOCKET, SO_MEMINFO, v, &n) < 0)
+		return 0;
+	return v[SK_MEMINFO_RMEM_ALLOC];
 }
 
 /* add_control() - append one ancillary value; the buffer is zeroed and ample */

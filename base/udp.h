@@ -31,6 +31,7 @@ struct udp {
 	_Atomic bool gso; /* UDP_SEGMENT works here; any sender may clear it */
 	bool gro; /* UDP_GRO is on */
 	uint16_t port; /* bound port, host order */
+	uint32_t lost; /* the receiver's: datagrams or trains that found the queue full */
 };
 
 struct udp_params {
@@ -90,6 +91,9 @@ must_check int udp_replace(struct udp *u, struct udp *by);
  * Return: trains received; 0 if there are none; negative errno
  */
 must_check int udp_recv(struct udp *u, struct udp_in *in, unsigned count);
+
+/* udp_backlog() - octets of memory that wait to be received, about; one system call */
+size_t udp_backlog(const struct udp *u);
 
 /**
  * udp_send() - Trains, in order

@@ -73,9 +73,37 @@ static void train_cut_here(void **state)
 	trains(false);
 }
 
+/* what the kernel dropped for want of room is told with what comes next */
+static void overflow_is_told(void **state)
+{
+	struct udp a = open_local(), b;
+	struct udp_params p = { .buffer_octets = 4096 };
+	struct udp_in in = { .data = room, .room = sizeof(room) };
+	struct udp_out out = { .data = room, .n = 1000 };
+	unsigned sent, got = 0;
+
+	(void)state;
+	assert_true(ipaddr_parse("127.0.0.1", &p.local.ip));
+	assert_int_equal(udp_open(&b, &p), 0);
+	out.to = (struct endpoint){ .ip = p.local.ip, .port = b.port };
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(udp_send(&a, &out, 1, &sent), 0);
+	assert_true(udp_backlog(&b) > 0);
+	while (udp_recv(&b, &in, 1) == 1)
+		got++;
+	assert_int_equal(udp_backlog(&b), 0);
+	assert_int_equal(udp_send(&a, &out, 1, &sent), 0);
+	assert_int_equal(udp_recv(&b, &in, 1), 1);
+	assert_true(got < 100);
+	assert_int_equal(got + b.lost, 100);
+	udp_close(&a);
+	udp_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(overflow_is_told),
 		cmocka_unit_test(train_by_gso),
 		cmocka_unit_test(train_cut_here),
 	};
