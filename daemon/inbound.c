@@ -20,6 +20,10 @@
 
 #define HEARD_GAP MSEC(50) /* between notes about one peer's other endpoints */
 
+enum {
+	BACKLOG_ASKED = 32 * 1024, /* octets of a turn: ask what is left */
+};
+
 /* Data messages of one session, waiting to be opened. */
 struct pending {
 	struct session *session;
@@ -33,6 +37,7 @@ struct pending {
 	const uint8_t *owned; /* a source that was looked up and is the peer's */
 	bool owned_v6;
 	uint64_t octets, packets; /* delivered, not accounted yet */
+	struct aqm *queue; /* that they waited in; NULL: none of ours */
 };
 
 static void flush_merge(struct worker *w)
@@ -79,6 +84,14 @@ static enum drop check_access(struct worker *w, const struct fwd_peer *p,
 			       w->now) : DROP_NONE;
 }
 
+/* shorten() - is this packet the one to be taken from a standing queue? A mark on it
+ * will do where its ends know marks */
+static bool shorten(struct worker *w, const struct pending *b, uint8_t *inner, size_t n)
+{
+	return b->queue && b->queue->standing && n >= AQM_LARGE &&
+	       aqm_wants(b->queue, w->now) && !ecn_decapsulate(inner, ECN_CE);
+}
+
 static enum drop deliver(struct worker *w, struct pending *b,
 			 const struct session_in *in)
 {
@@ -95,6 +108,8 @@ static enum drop deliver(struct worker *w, struct pending *b,
 		return d;
 	if (!ecn_decapsulate(inner, b->train->tos))
 		return DROP_INNER_ECN;
+	if (shorten(w, b, inner, ip.length))
+		return DROP_QUEUE_STANDS;
 	if (w->merge_count == OFFLOAD_MERGE_MAX)
 		flush_merge(w);
 	w->merge[w->merge_count++] =
@@ -282,6 +297,7 @@ void inbound_trains(struct worker *w, const struct udp_in *in, unsigned count,
 	struct pending b;
 
 	b.count = 0;
+	b.queue = port < WORKER_PORTS_MAX ? &w->rx[port] : NULL;
 	for (unsigned i = 0; i < count; i++)
 		take_train(w, &b, &in[i], port);
 	open_pending(w, &b);
@@ -289,8 +305,32 @@ void inbound_trains(struct worker *w, const struct udp_in *in, unsigned count,
 		flush_merge(w);
 }
 
+/* count_lost() - what found no room in the socket's queue, as the kernel tells */
+static void count_lost(struct worker *w, const struct udp *u, unsigned port)
+{
+	uint32_t before = w->lost_seen[port];
+
+	if (u->lost == before)
+		return;
+	/* a socket that was renewed counts from 0 */
+	drop_count_n(&w->drops, DROP_UDP_OVERFLOW,
+		     u->lost > before ? u->lost - before : u->lost);
+	w->lost_seen[port] = u->lost;
+}
+
+/* is_backlog() - does a turn that took so much leave a queue behind? */
+static bool is_backlog(const struct udp *u, const struct udp_in *in, int n)
+{
+	size_t octets = 0;
+
+	for (int i = 0; i < n; i++)
+		octets += in[i].n;
+	return octets >= BACKLOG_ASKED && udp_backlog(u) >= AQM_BACKLOG;
+}
+
 bool inbound_turn(struct worker *w, unsigned port)
 {
+	struct udp *u = worker_udp(w, port);
 	struct udp_in in[WORKER_TRAINS];
 	int n;
 
@@ -298,7 +338,10 @@ bool inbound_turn(struct worker *w, unsigned port)
 		in[i].data = w->receive_buffers + (size_t)i * UDP_TRAIN_MAX;
 		in[i].room = UDP_TRAIN_MAX;
 	}
-	n = udp_recv(worker_udp(w, port), in, WORKER_TRAINS);
+	aqm_begin(&w->rx[port], w->now);
+	n = udp_recv(u, in, WORKER_TRAINS);
+	count_lost(w, u, port);
+	aqm_end(&w->rx[port], n > 0 && is_backlog(u, in, n));
 	if (n > 0)
 		inbound_trains(w, in, (unsigned)n, port);
 	return n == WORKER_TRAINS;

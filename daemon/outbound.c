@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "daemon/parcel.h"
+#include "tun/ecn.h"
 #include "tun/ip.h"
 
 enum {
@@ -48,6 +49,7 @@ struct turn {
 	} origin[AEAD_JOBS_MAX];
 	unsigned job_count;
 	size_t used; /* octets of the arena */
+	bool full; /* it ended for want of room */
 };
 
 static struct fwd_peer *find_peer(struct worker *w, const struct ip_header *ip)
@@ -125,6 +127,23 @@ static void stage(struct worker *w, const struct turn *t, struct fwd_peer *p,
 	}
 }
 
+/* shorten() - should the queue that this read was taken from be shorter, and do its ends
+ * know no marks? Then its last packet is not sent */
+static bool shorten(struct worker *w, size_t length)
+{
+	return w->tx.standing && length >= AQM_LARGE &&
+	       aqm_wants(&w->tx, w->now) &&
+	       !ecn_decapsulate(w->read_buffer + DEVICE_VNET_OCTETS, ECN_CE);
+}
+
+/* leave_last() - of a run; false: there was no other */
+static bool leave_last(struct worker *w, struct offload_cut *c)
+{
+	drop_count(&w->drops, DROP_QUEUE_STANDS);
+	c->last_length = c->length;
+	return --c->count;
+}
+
 /* cut() - a read into the arena as the next run */
 static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 		struct session *s, const struct egress_pair *e,
@@ -140,6 +159,7 @@ static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 	struct offload_cut c;
 	enum drop d = offload_plan(w->read_buffer, n, MESSAGE_PADDING, w->mtu,
 				   &layout, &c);
+	bool shorter = d == DROP_NONE && shorten(w, c.length);
 
 	if (d == DROP_NONE)
 		d = offload_split(w->read_buffer, n, &layout, &c);
@@ -147,6 +167,8 @@ static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 		drop_count(&w->drops, d);
 		return;
 	}
+	if (shorter && !leave_last(w, &c))
+		return;
 	*r = (struct run){ .peer = p, .session = s, .egress = e,
 			   .out = layout.out, .stride = c.stride,
 			   .count = c.count, .last = c.last_length,
@@ -412,8 +434,11 @@ bool outbound_turn(struct worker *w)
 
 	t.count = t.job_count = 0;
 	t.used = 0;
+	t.full = false;
+	aqm_begin(&w->tx, w->now);
 	for (unsigned reads = 0; reads < WORKER_RUNS; reads++) {
-		if (WORKER_ARENA - t.used < 96 * 1024)
+		t.full = WORKER_ARENA - t.used < 96 * 1024;
+		if (t.full)
 			break;
 		n = device_read(w->device, w->number, w->read_buffer,
 				DEVICE_READ_MAX);
@@ -421,6 +446,7 @@ bool outbound_turn(struct worker *w)
 			break;
 		take_read(w, &t, (size_t)n);
 	}
+	aqm_end(&w->tx, t.full);
 	seal(w, &t);
 	send_all(w, &t);
 	return n > 0;

@@ -25,7 +25,7 @@ static const int worker_calls[] = {
 	SCMP_SYS(sigaltstack),	 SCMP_SYS(restart_syscall),
 	SCMP_SYS(getpid),	 SCMP_SYS(gettid),
 	SCMP_SYS(tgkill),	 SCMP_SYS(exit),
-	SCMP_SYS(exit_group),
+	SCMP_SYS(exit_group),	 SCMP_SYS(getsockopt),
 };
 
 /* What no part of aditd nor a program that it starts has a use for, and what breaks

@@ -20,6 +20,7 @@
 #include "base/ring.h"
 #include "base/udp.h"
 #include "crypto/aead.h"
+#include "daemon/aqm.h"
 #include "daemon/fwd.h"
 #include "tun/device.h"
 #include "tun/offload.h"
@@ -90,6 +91,8 @@ struct worker {
 	struct offload_packet *merge; /* OFFLOAD_MERGE_MAX */
 	struct offload_write *writes; /* OFFLOAD_MERGE_MAX */
 	unsigned merge_count;
+	struct aqm tx, rx[WORKER_PORTS_MAX]; /* queues of the device, of sockets */
+	uint32_t lost_seen[WORKER_PORTS_MAX]; /* of udp.lost */
 	nsec_t now;
 };
 

@@ -325,6 +325,41 @@ static void expired_super_packet(void **state)
 			 COUNT);
 }
 
+/* From a queue that stands a large packet is taken, under its name; small ones pass. */
+static void standing_queue_gives_way(void **state)
+{
+	enum {
+		SMALL = 8,
+		LARGE = 8
+	};
+	struct aqm *q = &a.workers[0].tx;
+	unsigned small = 0, large = 0;
+	uint64_t taken = 0;
+	size_t n;
+
+	(void)state;
+	connect_at(time_now());
+	q->window = q->turn = time_now();
+	q->waiting = true;
+	q->waited = AQM_WINDOW;
+	q->standing = 4;
+	for (unsigned i = 0; i < SMALL; i++) {
+		put(0, 0, 100, 1);
+		put(0, 0, 1000, 2);
+	}
+	start(&a);
+	start(&b);
+	while (small < SMALL || large + taken < LARGE) {
+		if (get(&n) == 1)
+			small++;
+		else
+			large++;
+		taken = atomic_load(&a.workers[0].drops.n[DROP_QUEUE_STANDS]);
+	}
+	assert_true(taken > 0);
+	assert_int_equal(large + taken, LARGE);
+}
+
 /* Wake bits that find the ring full stay, and the control thread is told to look. */
 static void wake_with_full_ring(void **state)
 {
@@ -349,6 +384,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(staged_beside_sealed, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(expired_super_packet, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(standing_queue_gives_way, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(wake_with_full_ring, setup,
 						teardown),
