@@ -344,11 +344,12 @@ static void on_publish(struct session *x, const json_t *o)
 	struct netmap_node *n = &x->member->node;
 	struct netmap_node old;
 	struct endpoint seen = stream_remote(x->stream);
+	bool routes = routes_offer(&x->server->members, x->member,
+				   json_object_get(o, "routes"));
+	bool carries = peerrelays_offer(&x->server->members, x->member,
+					json_object_get(o, "carries"), &seen);
 
-	if (routes_offer(&x->server->members, x->member,
-			 json_object_get(o, "routes")) |
-	    peerrelays_offer(&x->server->members, x->member,
-			     json_object_get(o, "carries"), &seen))
+	if (routes || carries)
 		arm_push(x->server, push_delay);
 	old = *n;
 	n->generation = (uint32_t)proto_number(o, "generation");
