@@ -191,12 +191,30 @@ static void on_connected(evutil_socket_t fd, short what, void *arg)
 	ask_proxy(d);
 }
 
+/* bind_port() - sockets that all say so may share a local port, if none listens */
+static int bind_port(const struct dial *d)
+{
+	struct endpoint e = { .port = d->p.local_port };
+	struct sockaddr_storage ss;
+	socklen_t n;
+	int one = 1;
+
+	if (ipaddr_is_v4(&d->to.ip))
+		e.ip = ipaddr_v4(0);
+	n = endpoint_to_sockaddr(&e, false, &ss);
+	if (setsockopt(d->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
+	    bind(d->fd, (struct sockaddr *)&ss, n) < 0)
+		return -errno;
+	return 0;
+}
+
 static int connect_to(struct dial *d)
 {
 	struct sockaddr_storage ss;
 	socklen_t n = endpoint_to_sockaddr(&d->to, false, &ss);
 	struct timeval tv = { .tv_sec = (time_t)(address_timeout / SEC(1)) };
 	bool last = d->address_next == d->address_count && !by_proxy(d);
+	int err = 0;
 
 	d->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (d->fd < 0)
@@ -204,6 +222,10 @@ static int connect_to(struct dial *d)
 	if (d->p.mark && setsockopt(d->fd, SOL_SOCKET, SO_MARK, &d->p.mark,
 				    sizeof(d->p.mark)) < 0)
 		return -errno;
+	if (d->p.local_port)
+		err = bind_port(d);
+	if (err)
+		return err;
 	if (connect(d->fd, (struct sockaddr *)&ss, n) < 0 && errno != EINPROGRESS)
 		return -errno;
 	d->event = event_new(d->p.loop->base, d->fd, EV_WRITE, on_connected, d);

@@ -21,6 +21,7 @@ struct dial_params {
 	const char *host; /* name or address without brackets; copied */
 	uint16_t port;
 	uint32_t mark; /* SO_MARK, 0: none */
+	uint16_t local_port; /* connect from there, beside other sockets; 0: from any */
 	const struct proxy *proxy; /* NULL: none; copied */
 	void *owner;
 	/* done() - fd is connected and belongs to the owner, or is -1 and why is a
