@@ -400,7 +400,7 @@ static bool listen_tls(const struct settings *s, const struct ipaddr *ip,
 		.cert_path = cert, .key_path = key,
 		.connections_max = CONNECTIONS_MAX,
 		.handshake_timeout = SEC(10),
-		.path = "", /* of no request: only RELAY_PATH is served */
+		.path = "", /* of no request: only what tlsservice serves */
 	};
 	struct stream_server *v;
 

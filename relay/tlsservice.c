@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "relay/backlog.h"
 #include "relay/bundle.h"
+#include "relay/seen.h"
 
 enum {
 	STREAM_FULL = 32 << 10, /* octets in a stream's own buffer: enough */
@@ -325,7 +326,8 @@ bool tlsservice_serve(struct tlsservice *t, struct stream_server *s)
 {
 	const struct stream_events events = { .owner = t, .opened = on_opened };
 
-	return stream_server_serve(s, RELAY_PATH, BUNDLE_MESSAGE_MAX, &events);
+	return stream_server_serve(s, RELAY_PATH, BUNDLE_MESSAGE_MAX, &events) &&
+	       seen_serve(s);
 }
 
 void tlsservice_stats(struct tlsservice *t, struct tlsservice_stats *out)
