@@ -182,7 +182,16 @@ static void send_published(struct coord_client *c)
 
 /* ---- what we hear ---- */
 
-static void on_welcome(struct coord_client *c)
+static void tell_seen(struct coord_client *c, const json_t *o)
+{
+	const char *text = proto_text(o, "seen");
+	struct endpoint at;
+
+	if (c->p.seen && text && endpoint_parse(text, &at))
+		c->p.seen(c->p.owner, &at);
+}
+
+static void on_welcome(struct coord_client *c, const json_t *o)
 {
 	c->state = STATE_WELCOME;
 	c->backoff = backoff_first;
@@ -195,6 +204,7 @@ static void on_welcome(struct coord_client *c)
 			c->p.joined(c->p.owner);
 	}
 	tell(c, true, "connected");
+	tell_seen(c, o);
 	if (c->have_published)
 		send_published(c);
 }
@@ -291,7 +301,7 @@ static void take(struct coord_client *c, enum proto_type type, json_t *o)
 {
 	switch (type) {
 	case PROTO_WELCOME:
-		on_welcome(c);
+		on_welcome(c, o);
 		return;
 	case PROTO_NETMAP:
 		on_netmap(c, o);

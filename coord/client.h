@@ -43,6 +43,8 @@ struct coord_client_params {
 	void (*refused)(void *owner, const char *why); /* invite or node refused: final */
 	void (*netmap_changed)(void *owner);
 	void (*warned)(void *owner, const char *text); /* for the user; may be NULL */
+	/* the server sees us there, by TCP; may be NULL */
+	void (*seen)(void *owner, const struct endpoint *at);
 	void (*token)(void *owner, const uint8_t *token, size_t n);
 	/* a peer's message passed on by the server (sealed discovery message) */
 	void (*signal)(void *owner, const struct key_public *from, const uint8_t *m,

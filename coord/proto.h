@@ -24,7 +24,8 @@
  *   probe                                               answer to probe
  *
  *   server to client
- *   welcome  id, name, time                             join or login done; time: s since 1970
+ *   welcome  id, name, time, seen                       join or login done; time: s since 1970;
+ *              seen: the endpoint that this channel comes from, by TCP
  *   netmap   full, more, from, version, reset, network, overlay [v4, v6], self, peers [..],
  *            removed [id..], relays [..], peer_relays [..], sign,
  *            rules, waiting

@@ -208,6 +208,8 @@ static void welcome(struct session *x, struct member *n, const json_t *o)
 {
 	struct server *s = x->server;
 	json_t *w = proto_new(PROTO_WELCOME);
+	struct endpoint seen = stream_remote(x->stream);
+	char at[ADDR_TEXT];
 	struct session *older = n->session;
 	uint64_t held = proto_number(o, "version");
 	bool was_online = n->node.online;
@@ -224,6 +226,7 @@ static void welcome(struct session *x, struct member *n, const json_t *o)
 	proto_set_number(w, "id", n->row.id);
 	proto_set_text(w, "name", n->row.name);
 	proto_set_number(w, "time", server_wall_s());
+	proto_set_text(w, "seen", endpoint_text(&seen, at));
 	server_tell(x, w);
 	server_send_token(x, time_now());
 	send_map(x, proto_number(o, "network") == s->p.network ? held : 0);
