@@ -234,6 +234,8 @@ void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
 void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
 			uint32_t generation, nsec_t now)
 {
+	if (memcmp(&ps->netmap, l, sizeof(*l)) != 0)
+		pathset_tcp_reset(ps); /* our servers saw it elsewhere */
 	ps->netmap = *l;
 	if (ps->peer_told && generation <= ps->peer.generation)
 		return;

@@ -25,13 +25,14 @@
 
 #define HOUR	 SEC(3600)
 #define ASK_TIME SEC(6) /* for a TLS connection to a server */
-#define CALL_GAP SEC(1)
+#define CALL_GAP MSEC(250)
 #define GO_TIME	 SEC(8) /* the follower waits for it */
 #define DIAL_TIME SEC(10) /* if the caller forgets us */
 
 enum {
 	CROSSES_HOUR = 12,
-	CALLS = 8, /* the follower's own asking takes its time */
+	CALLS = 30, /* the follower's own asking takes its time, and so does the
+		       netmap that tells it where our servers saw us */
 };
 
 static bool seen(const struct candidate_list *l)
@@ -149,11 +150,14 @@ static enum drop take_call(struct pathset *ps, const struct disco_message *m,
 {
 	struct cross *c = &ps->tcp.cross;
 
-	if (c->step == CROSS_WAIT && c->plan == m->plan) {
+	if (c->plan == m->plan && c->step == CROSS_ASK)
+		return DROP_NONE;
+	if (c->plan == m->plan && c->step == CROSS_WAIT) {
 		send(ps, DISCO_STEP_READY); /* it was lost */
 		return DROP_NONE;
 	}
-	if (ps->controls || c->step != CROSS_REST || ps->tcp.dialling ||
+	/* a new plan puts an older one aside: the leader may have been restarted */
+	if (ps->controls || c->step == CROSS_DIAL || ps->tcp.dialling ||
 	    !pathset_active(ps, now) || pathset_direct(ps))
 		return DROP_DISCO_STALE;
 	if (!may_meet(ps, &m->at))

@@ -63,13 +63,12 @@ static void add(struct candidate_list *l, const char *text, enum candidate_kind 
 	assert_true(candidate_add(l, &c));
 }
 
-static void make(struct lab *b)
+/* fill() - the engines that are not there yet */
+static void fill(struct lab *b)
 {
 	struct key_private k[2];
 	struct key_public pub[2];
 
-	memset(b, 0, sizeof(*b));
-	b->now = T0;
 	memset(k, 1, sizeof(k));
 	for (unsigned i = 2; i < 200; i++) {
 		k[1].b[5] = (uint8_t)i;
@@ -79,13 +78,21 @@ static void make(struct lab *b)
 			break;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		struct pathset_params p = { .self_private = &k[i], .seed = i + 1,
+		struct pathset_params p = { .self_private = &k[i], .seed = b->now + i,
 					    .self = pub[i], .peer = pub[!i],
-					    .box_counter = 1 };
+					    .box_counter = b->now };
 
-		b->node[i].ps = pathset_new(&p);
+		if (!b->node[i].ps)
+			b->node[i].ps = pathset_new(&p);
 		assert_non_null(b->node[i].ps);
 	}
+}
+
+static void make(struct lab *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->now = T0;
+	fill(b);
 }
 
 static void tell_local(struct lab *b, unsigned i)
@@ -430,6 +437,45 @@ static void two_blocked_sides_connect_at_once(void **state)
 	done(&b);
 }
 
+static void a_restarted_leader_calls_anew(void **state)
+{
+	struct lab b;
+
+	(void)state;
+	caged(&b, true);
+	run(&b, MSEC(60)); /* the follower waits for its "now" */
+	assert_int_equal(b.node[1].asks, 1);
+	assert_int_equal(b.node[1].crossed, 0);
+	pathset_free(b.node[0].ps);
+	b.node[0].ps = NULL;
+	memset(b.flight, 0, sizeof(b.flight));
+	b.now += SEC(1);
+	fill(&b);
+	start(&b);
+	run(&b, MSEC(500));
+	assert_true(b.node[0].crossed && b.node[1].crossed);
+	done(&b);
+}
+
+static void an_address_attested_late_is_met_soon(void **state)
+{
+	struct lab b;
+
+	(void)state;
+	caged(&b, false);
+	run(&b, MSEC(400));
+	assert_int_equal(b.node[0].crossed + b.node[1].crossed, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned k = 0; k < b.node[i].local.count; k++)
+			b.node[i].local.c[k].attested = true;
+		pathset_set_remote(b.node[!i].ps, &b.node[i].local,
+				   b.node[i].generation, b.now);
+	}
+	run(&b, MSEC(500));
+	assert_true(b.node[0].crossed && b.node[1].crossed);
+	done(&b);
+}
+
 static void a_failed_open_is_repeated_some_times(void **state)
 {
 	struct lab b;
@@ -516,6 +562,8 @@ int main(void)
 		cmocka_unit_test(only_attested_addresses_are_dialled),
 		cmocka_unit_test(nobody_dials_while_udp_may_work),
 		cmocka_unit_test(two_blocked_sides_connect_at_once),
+		cmocka_unit_test(a_restarted_leader_calls_anew),
+		cmocka_unit_test(an_address_attested_late_is_met_soon),
 		cmocka_unit_test(a_failed_open_is_repeated_some_times),
 		cmocka_unit_test(no_open_towards_strangers),
 		cmocka_unit_test(a_hello_proves_one_connection),
