@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/stream.h"
@@ -37,6 +38,7 @@ struct line {
 struct direct {
 	struct node *node;
 	struct stream_server *server; /* NULL: we take none */
+	struct stream_server *deaf; /* for sockets that come connected; NULL: none yet */
 	uint16_t port; /* that we listen on; 0: none */
 	uint16_t refused; /* that we could not listen on; said once */
 	struct limiter *limiter;
@@ -266,22 +268,33 @@ static const struct stream_events line_events = {
 	.drained = on_drained,
 };
 
+/* new_client() - a line in which we are the TLS client, but for its stream; NULL: no room */
+static struct line *new_client(struct node *n, struct peer *p,
+			       struct stream_events *e)
+{
+	struct line *x = free_line(n->direct);
+
+	if (!x)
+		return NULL;
+	*e = line_events;
+	e->owner = x;
+	x->client = x->dialling = true;
+	x->peer = p;
+	x->deadline = nsec_add(time_now(), 2 * DIRECT_PATIENCE);
+	return x;
+}
+
 void direct_dial(struct node *n, struct peer *p, const struct endpoint *to)
 {
-	struct stream_events e = line_events;
-	struct line *x = free_line(n->direct);
+	struct stream_events e;
+	struct line *x = new_client(n, p, &e);
 	char text[ADDR_TEXT], url[ADDR_TEXT + 16];
 
 	snprintf(url, sizeof(url), "https://%s", endpoint_text(to, text));
-	if (x) {
-		e.owner = x;
-		x->client = x->dialling = true;
-		x->peer = p;
-		x->deadline = nsec_add(time_now(), 2 * DIRECT_PATIENCE);
+	if (x)
 		x->trunk.stream = stream_connect(&n->loop, url, DIRECT_PATH,
 						 DIRECT_PATIENCE, n->conf.mark,
 						 &e);
-	}
 	if (!x || !x->trunk.stream) {
 		pathset_dial_failed(p->paths, "too many connections, or no memory",
 				    time_now());
@@ -352,10 +365,11 @@ static uint16_t wanted_port(const struct node *n)
 
 static struct stream_server *open_server(struct direct *d, uint16_t port,
 					 bool v6, char why[static 256])
-{
+{ /* port 0: a deaf one */
 	struct stream_server_params p = {
 		.loop = &d->node->loop,
 		.listen = { .port = port },
+		.deaf = !port,
 		.connections_max = DIRECT_MAX,
 		.message_max = DIRECT_HELLO_MAX,
 		.handshake_timeout = DIRECT_PATIENCE,
@@ -402,6 +416,32 @@ void direct_listen(struct node *n)
 	}
 	d->port = port;
 	log_info("listening on TCP port %u for peers without UDP", port);
+}
+
+void direct_take(struct node *n, struct peer *p, int fd, const struct endpoint *to,
+		 bool client)
+{
+	struct direct *d = n->direct;
+	struct stream_events e;
+	struct line *x = client ? new_client(n, p, &e) : NULL;
+	nsec_t now = time_now();
+	char why[256];
+	bool ok = false;
+
+	if (x)
+		x->trunk.stream = stream_over(&n->loop, fd, to, DIRECT_PATH,
+					      DIRECT_PATIENCE, &e);
+	if (!client && !d->deaf)
+		d->deaf = open_server(d, 0, true, why);
+	if (!client && d->deaf)
+		ok = stream_server_take(d->deaf, fd, to);
+	if (ok || (x && x->trunk.stream)) {
+		schedule(d);
+		return;
+	}
+	close(fd);
+	pathset_dial_failed(p->paths, "too many connections, or no memory", now);
+	peer_run(n, p, now);
 }
 
 static void add(struct candidate_list *l, const struct ipaddr *ip, uint16_t port,
@@ -545,6 +585,7 @@ void direct_stop(struct node *n)
 		if (is_used(&d->lines[i]))
 			hang_up(&d->lines[i], "we go down");
 	close_server(d);
+	stream_server_free(d->deaf);
 	n->direct = NULL;
 	loop_timer_done(&d->timer);
 	limiter_free(d->limiter);

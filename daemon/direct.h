@@ -43,6 +43,9 @@ void direct_candidates(const struct node *n, struct candidate_list *l);
 
 /* direct_dial() - PATHSET_DIAL */
 void direct_dial(struct node *n, struct peer *p, const struct endpoint *to);
+/* direct_take() - a socket that is connected to who should be that peer (cross.h) */
+void direct_take(struct node *n, struct peer *p, int fd, const struct endpoint *to,
+		 bool client);
 /* direct_forget() - the peer is going */
 void direct_forget(struct node *n, const struct peer *p);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/cross.h"
 #include "daemon/direct.h"
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
@@ -246,6 +247,8 @@ static void judge_udp(struct node *n)
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++) {
 		const struct relay_client_status *s = &n->relays[i].status;
 
+		if (n->relays[i].info.node)
+			continue; /* it may be next door */
 		if (s->registered && !s->stream) {
 			n->no_udp = false;
 			return;
@@ -298,6 +301,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	add_hosts(n, &l);
 	mapping_candidates(n, &l);
 	add_reflexives(n, &l);
+	cross_candidates(n, &l);
 	direct_candidates(n, &l);
 	publish(n);
 	if (same_list(&l, &n->local) &&
@@ -475,7 +479,7 @@ int discovery_start(struct node *n, nsec_t now)
 	n->next_port = FIRST_EXTRA_PORT;
 	n->epoch = current_epoch(n);
 	read_hosts(n);
-	if (direct_start(n) < 0)
+	if (direct_start(n) < 0 || cross_start(n) < 0)
 		return -ENOMEM;
 	direct_listen(n);
 	if (start_check(n, 0, now) < 0)
@@ -490,6 +494,7 @@ void discovery_stop(struct node *n)
 		natcheck_free(n->check[i]);
 		n->check[i] = NULL;
 	}
+	cross_stop(n);
 	direct_stop(n);
 	n->no_udp = false;
 	fan_free(n->fan);

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/resident.h"
+#include "daemon/cross.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
 #include "daemon/host.h"
@@ -364,6 +365,11 @@ static void recall_token(struct node *n)
 	free(token);
 }
 
+static void on_seen(void *owner, const struct endpoint *at)
+{
+	cross_seen(owner, at, time_now());
+}
+
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
 	learn_clock(owner, token_expiry(token, octets));
@@ -416,6 +422,7 @@ void network_start(struct node *n)
 		.refused = on_refused,
 		.warned = on_warned,
 		.netmap_changed = on_netmap,
+		.seen = on_seen,
 		.token = on_token,
 		.signal = on_signal,
 	};

@@ -12,6 +12,7 @@
  *   relays     our registration at each relay
  *   streams    TLS to relays, and to peers, where UDP does not get through
  *   direct     streams to peers: who listens, who dials, who is proved
+ *   cross      streams to peers where nobody listens: both connect at once
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine, and what is beyond it
@@ -177,6 +178,7 @@ struct node {
 	struct fan *fan; /* throw-away sockets */
 	bool no_udp; /* as far as our relays can tell */
 	struct direct *direct; /* streams to peers */
+	struct cross *cross; /* TCP simultaneous opens */
 
 	/* relays */
 	struct relay_slot relays[NETMAP_RELAYS_MAX];

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/cross.h"
 #include "daemon/direct.h"
 #include "daemon/discovery.h"
 #include "daemon/fan.h"
@@ -420,8 +421,10 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 			direct_dial(n, p, &a.to);
 			break;
 		case PATHSET_CROSS_ASK:
+			cross_ask(n, p);
+			break;
 		case PATHSET_CROSS:
-			pathset_dial_failed(p->paths, "TCP is off", now);
+			cross_connect(n, p, &a.to);
 			break;
 		}
 	}
@@ -582,6 +585,7 @@ void peer_free(struct node *n, struct peer *p)
 	pinger_forget(n, p);
 	fan_forget(n->fan, p);
 	direct_forget(n, p);
+	cross_forget(n, p);
 	leave_tables(n, p);
 	if (heap_set(&n->due, &p->due, NSEC_NEVER) < 0)
 		log_error("peer %s: cannot leave the schedule", p->name);
