@@ -270,33 +270,22 @@ static void write_control(const struct udp *u, const struct udp_out *o,
 	}
 }
 
-/* send_cut() - a train as single datagrams, for kernels and paths without GSO */
-static int send_cut(struct udp *u, const struct udp_out *o)
+/* is_train() - more than one datagram? */
+static bool is_train(const struct udp_out *o)
 {
-	size_t step = o->segment ? o->segment : o->n;
+	return o->segment && o->segment < o->n;
+}
 
-	for (size_t at = 0; at < o->n; at += step) {
-		struct udp_out one = *o;
-		unsigned sent;
-		int err;
-
-		one.data = o->data + at;
-		one.n = o->n - at < step ? o->n - at : step;
-		one.segment = 0;
-		err = udp_send(u, &one, 1, &sent);
-		if (err)
-			return err;
-	}
-	return 0;
+uint64_t udp_datagrams(const struct udp_out *o)
+{
+	return is_train(o) ? (o->n + o->segment - 1) / o->segment : 1;
 }
 
 /* cannot_gso() - does this errno mean "not as one train"? */
 static bool cannot_gso(const struct udp_out *o, int err)
 {
-	bool train = o->segment && o->segment < o->n;
-
-	return train && (err == EIO || err == EINVAL || err == EMSGSIZE ||
-			 err == EOPNOTSUPP);
+	return is_train(o) && (err == EIO || err == EINVAL || err == EMSGSIZE ||
+			       err == EOPNOTSUPP);
 }
 
 /* send_run() - one sendmmsg of trains that may all be given as they are */
@@ -329,39 +318,77 @@ static int send_run(struct udp *u, const struct udp_out *out, unsigned count)
 	return r < 0 ? -errno : r;
 }
 
+/* send_cut() - a train as single datagrams, for kernels and paths without GSO; the
+ * number of those that did not leave comes back in *left */
+static int send_cut(struct udp *u, const struct udp_out *o, uint64_t *left)
+{
+	size_t step = is_train(o) ? o->segment : o->n;
+
+	*left = udp_datagrams(o);
+	for (size_t at = 0; at < o->n; at += step) {
+		struct udp_out one = *o;
+		int r;
+
+		one.data = o->data + at;
+		one.n = o->n - at < step ? o->n - at : step;
+		one.segment = 0;
+		r = send_run(u, &one, 1);
+		if (r < 0)
+			return r;
+		--*left;
+	}
+	return 0;
+}
+
+/* send_first() - of the trains as many as go in one call, cut here if it must be;
+ * trains that left, or the error of the first and how much of it did not leave */
+static int send_first(struct udp *u, const struct udp_out *out, unsigned count,
+		      uint64_t *left)
+{
+	int r = -EOPNOTSUPP;
+
+	if (count > UDP_BATCH_MAX)
+		count = UDP_BATCH_MAX;
+	if (u->gso || !is_train(out))
+		r = send_run(u, out, u->gso ? count : 1);
+	if (r >= 0)
+		return r;
+	*left = udp_datagrams(out);
+	if (!cannot_gso(out, -r))
+		return r;
+	if (r == -EIO || r == -EOPNOTSUPP)
+		u->gso = false; /* the device cannot: for good */
+	r = send_cut(u, out, left);
+	return r < 0 ? r : 1;
+}
+
 int udp_send(struct udp *u, const struct udp_out *out, unsigned count,
 	     unsigned *sent)
 {
+	uint64_t left;
+
 	*sent = 0;
 	while (*sent < count) {
-		const struct udp_out *o = &out[*sent];
-		unsigned n = count - *sent;
-		int r;
+		int r = send_first(u, out + *sent, count - *sent, &left);
 
-		if (n > UDP_BATCH_MAX)
-			n = UDP_BATCH_MAX;
-		if (!u->gso && o->segment && o->segment < o->n) {
-			r = send_cut(u, o);
-			if (r)
-				return r;
-			++*sent;
-			continue;
-		}
-		if (!u->gso)
-			n = 1;
-		r = send_run(u, o, n);
-		if (r > 0) {
-			*sent += (unsigned)r;
-			continue;
-		}
-		if (!cannot_gso(o, -r))
+		if (r < 0)
 			return r;
-		if (r == -EIO || r == -EOPNOTSUPP)
-			u->gso = false; /* the device cannot: for good */
-		r = send_cut(u, o);
-		if (r)
-			return r;
-		++*sent;
+		*sent += (unsigned)r;
 	}
 	return 0;
+}
+
+uint64_t udp_send_all(struct udp *u, const struct udp_out *out, unsigned count)
+{
+	uint64_t lost = 0, left;
+
+	while (count) {
+		int r = send_first(u, out, count, &left);
+		unsigned done = r < 0 ? 1 : (unsigned)r;
+
+		lost += r < 0 ? left : 0;
+		out += done;
+		count -= done;
+	}
+	return lost;
 }

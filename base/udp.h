@@ -105,3 +105,11 @@ size_t udp_backlog(const struct udp *u);
  */
 must_check int udp_send(struct udp *u, const struct udp_out *out,
 			unsigned count, unsigned *sent);
+
+/* udp_datagrams() - of which a train consists */
+uint64_t udp_datagrams(const struct udp_out *o);
+
+/* udp_send_all() - the same, and a train that is refused is passed over
+ * Return: datagrams that did not leave; exact, also of a train that was cut here */
+must_check uint64_t udp_send_all(struct udp *u, const struct udp_out *out,
+				 unsigned count);

@@ -293,33 +293,19 @@ static bool can_join(const struct run *a, const struct run *b,
 	       train->n + b->last <= UDP_TRAIN_SEND;
 }
 
-/* datagrams() - of a train that was not sent */
-static uint64_t datagrams(const struct udp_out *o)
-{
-	return o->segment ? (o->n + o->segment - 1) / o->segment : 1;
-}
-
 /* send_trains() - trains of one port, in order */
 static void send_trains(struct worker *w, unsigned port,
 			const struct udp_out *trains, unsigned count)
 {
-	struct udp *u;
+	uint64_t lost;
 
 	if (port >= WORKER_STREAM_PORT) {
 		parcel_send(w, port, trains, count);
 		return;
 	}
-	u = worker_udp(w, port);
-	while (count) {
-		unsigned sent;
-		int err = udp_send(u, trains, count, &sent);
-
-		if (!err)
-			return;
-		drop_count_n(&w->drops, DROP_UDP_SEND, datagrams(&trains[sent]));
-		trains += sent + 1;
-		count -= sent + 1;
-	}
+	lost = udp_send_all(worker_udp(w, port), trains, count);
+	if (lost)
+		drop_count_n(&w->drops, DROP_UDP_SEND, lost);
 }
 
 /* send_also() - double a run onto the second path while the first is suspect */

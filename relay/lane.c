@@ -78,7 +78,7 @@ static unsigned send_run(struct service_lane *l, const struct relay_out *o,
 		arm(l, o->to.socket);
 		return n;
 	}
-	drop_count(&l->drops, DROP_UDP_SEND);
+	drop_count_n(&l->drops, DROP_UDP_SEND, udp_datagrams(&out[sent]));
 	return sent + 1;
 }
 
@@ -109,7 +109,8 @@ static void drain(struct service_lane *l)
 			break;
 		}
 		if (e)
-			drop_count(&l->drops, DROP_UDP_SEND);
+			drop_count_n(&l->drops, DROP_UDP_SEND,
+				     udp_datagrams(&out));
 		queue_pop(l->queue, now);
 	}
 	arm(l, full);
