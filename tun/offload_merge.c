@@ -83,12 +83,29 @@ static bool may_begin(const struct offload_merger *m, const uint8_t *p,
 
 		return m->uso && (sum[0] || sum[1]);
 	}
-	return m->tso && (tcp_of(p, s)->flags & ~TCP_PSH) == TCP_ACK;
+	/* the low bits beside the offset are a flag too (AE) or reserved */
+	return m->tso && (tcp_of(p, s)->flags & ~TCP_PSH) == TCP_ACK &&
+	       !(tcp_of(p, s)->offset & 0xf);
 }
 
+/* head_is_right() - of IPv4 without options: its five words */
+static bool head_is_right(const uint8_t *p)
+{
+	uint32_t w[5];
+	uint64_t sum = 0;
+
+	memcpy(w, p, sizeof(w));
+	for (unsigned i = 0; i < 5; i++)
+		sum += w[i];
+	return checksum_fold(sum) == 0xffff;
+}
+
+/* sum_is_right() - both of them: the joined packet's headers are made anew, which must
+ * not mend what the receiver would have refused */
 static bool sum_is_right(const uint8_t *p, const struct segment *s)
 {
-	return checksum_fold(segment_sum(p, s)) == 0xffff;
+	return (s->v6 || head_is_right(p)) &&
+	       checksum_fold(segment_sum(p, s)) == 0xffff;
 }
 
 /* ---- the flow table ---- */
@@ -162,6 +179,7 @@ static bool same_tcp(const struct run *r, const uint8_t *p,
 	return be32_get(b->sequence) == r->next && !r->push &&
 	       be32_get(a->acknowledgement) == be32_get(b->acknowledgement) &&
 	       be16_get(a->window) == be16_get(b->window) &&
+	       be16_get(a->urgent) == be16_get(b->urgent) &&
 	       r->first.payload == s->payload &&
 	       !memcmp(a + 1, b + 1, options);
 }

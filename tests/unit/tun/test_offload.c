@@ -243,6 +243,50 @@ static void lies_are_refused(void **state)
 	assert_int_equal(offload_split(whole, 10 + n, &l, &c), DROP_OFFLOAD);
 }
 
+/* Whatever the header says of whatever packet: refused, or cut into what was there. */
+static void random_lies_stay_inside(void **state)
+{
+	struct prng g = { 23 };
+	unsigned taken = 0;
+
+	(void)state;
+	for (int round = 0; round < 20 * ROUNDS; round++) {
+		struct flow f = { .v6 = prng_below(&g, 2),
+				  .tcp = prng_below(&g, 2), .number = 3 };
+		size_t n = build(&f, whole + 10, prng_below(&g, 6000), TCP_ACK,
+				 1);
+		struct offload_layout l = { .out = cut_room, .headroom = 32,
+					    .room = 8000, .tailroom = 16 };
+		struct offload_cut c;
+		size_t inner;
+
+		for (unsigned i = 0; i < 10; i++)
+			whole[i] = (uint8_t)prng_u64(&g);
+		whole[1] = (uint8_t)prng_below(&g, 6);
+		if (prng_below(&g, 2))
+			whole[2 + prng_below(&g, 8)] = 0;
+		if (prng_below(&g, 2))
+			whole[10 + prng_below(&g, (uint32_t)n)] ^= 1;
+		if (prng_below(&g, 4) == 0)
+			n = prng_below(&g, (uint32_t)n);
+		/* exactly as large as what was read: ASan sees who looks behind it */
+		uint8_t *p = malloc(10 + n);
+		memcpy(p, whole, 10 + n);
+		memset(cut_room + l.room, 0xa5, 64);
+		if (offload_plan(p, 10 + n, 16, 1400, &l, &c) == DROP_NONE) {
+			assert_in_range(c.count, 1, OFFLOAD_SEGMENTS_MAX);
+			inner = (c.count - 1) * c.length + c.last_length;
+			assert_true(inner <= n + c.count * 100);
+			if (offload_split(p, 10 + n, &l, &c) == DROP_NONE)
+				taken++;
+		}
+		for (unsigned i = 0; i < 64; i++)
+			assert_int_equal(cut_room[l.room + i], 0xa5);
+		free(p);
+	}
+	assert_true(taken > ROUNDS);
+}
+
 /* ---- merge, then split: the same packets, flow by flow ---- */
 
 static uint8_t sent[OFFLOAD_MERGE_MAX][PACKET_ROOM];
@@ -266,11 +310,63 @@ static unsigned flow_number(const uint8_t *p)
 	return p[0] >> 4 == 6 ? p[23] : p[15];
 }
 
-/* forget_id() - with DF the ID means nothing (RFC 6864), and a cut counts it anew */
+/* forget_id() - with DF the ID means nothing (RFC 6864), and a cut counts it anew; a
+ * wrong header checksum stays to be seen */
 static void forget_id(uint8_t *p)
 {
-	if (p[0] == 0x45 && p[6] & 0x40)
+	if (p[0] == 0x45 && p[6] & 0x40 && naive_sum(0, p, 20) == 0xffff)
 		memset(p + 4, 0, 2), memset(p + 10, 0, 2);
+}
+
+/* mend_sums() - of a packet with changed headers, if it still parses */
+static void mend_sums(uint8_t *p, size_t n)
+{
+	struct segment s;
+	uint16_t sum;
+	uint8_t *field;
+
+	if (p[0] == 0x45) {
+		put16(p + 10, 0);
+		put16(p + 10, (uint16_t)~naive_sum(0, p, 20));
+	}
+	if (!segment_parse(p, n, &s))
+		return;
+	field = segment_checksum_at(p, &s);
+	memset(field, 0, 2);
+	sum = (uint16_t)~checksum_fold(segment_sum(p, &s));
+	memcpy(field, &sum, 2);
+}
+
+/* odd_header() - what a sender, a router or a liar may do to one packet's headers; not
+ * to addresses and ports, which would make it another flow */
+static void odd_header(struct prng *g, uint8_t *p, size_t n, bool v6, bool tcp)
+{
+	size_t l4 = v6 ? 40 : 20;
+	static const uint8_t tcp_places[] = { 8, 12, 14, 18, 22, 27 };
+	static const uint8_t v4_places[] = { 1, 4, 6, 8, 10 };
+	static const uint8_t v6_places[] = { 1, 2, 3, 7 };
+	size_t at = 0;
+
+	switch (prng_below(g, 4)) {
+	case 0:
+		at = v6 ? v6_places[prng_below(g, sizeof(v6_places))] :
+			  v4_places[prng_below(g, sizeof(v4_places))];
+		break;
+	case 1:
+		at = tcp ? l4 + tcp_places[prng_below(g, sizeof(tcp_places))] :
+			   l4 + 6;
+		break;
+	case 2: /* UDP without a sum, TCP with a wrong one */
+		memset(p + l4 + (tcp ? 16 : 6), 0, 2);
+		return;
+	case 3:
+		at = prng_below(g, (uint32_t)n);
+		break;
+	}
+	if (at && !(at >= (v6 ? 8 : 12) && at < l4 + 4))
+		p[at] ^= (uint8_t)(1 << prng_below(g, 8));
+	if (prng_below(g, 2)) /* and as if it were right */
+		mend_sums(p, n);
 }
 
 static unsigned make_batch(struct prng *g, struct flow *flows)
@@ -301,6 +397,8 @@ static unsigned make_batch(struct prng *g, struct flow *flows)
 			put16(sent[i] + 10,
 			      (uint16_t)~naive_sum(0, sent[i], 20));
 		}
+		if (odd == 7 || odd == 8)
+			odd_header(g, sent[i], length_of[i], f->v6, f->tcp);
 		memcpy(kept[i], sent[i], length_of[i]);
 	}
 	return count;
@@ -314,12 +412,33 @@ static unsigned next_of_flow(unsigned from, unsigned count, unsigned flow)
 	return from;
 }
 
+/* check_single() - what was not joined is given as it came, without offloads */
+static unsigned check_single(const struct offload_write *w, unsigned count,
+			     unsigned *next)
+{
+	size_t n = linearize(w);
+	unsigned flow = flow_number(whole + 10);
+	unsigned at = next_of_flow(next[flow], count, flow);
+
+	assert_true(at < count);
+	next[flow] = at + 1;
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(whole[i], 0);
+	assert_int_equal(n - 10, length_of[at]);
+	assert_memory_equal(whole + 10, kept[at], length_of[at]);
+	return 1;
+}
+
 static unsigned check_write(const struct offload_write *w, unsigned count,
 			    unsigned *next)
 {
-	size_t n = linearize(w);
-	struct offload_cut c = cut(whole, n, 0);
+	size_t n;
+	struct offload_cut c;
 
+	if (w->packets == 1)
+		return check_single(w, count, next);
+	n = linearize(w);
+	c = cut(whole, n, 0);
 	assert_int_equal(c.count, w->packets);
 	for (unsigned i = 0; i < c.count; i++) {
 		uint8_t *p = cut_room + i * c.stride;
@@ -373,6 +492,59 @@ static void merged_and_cut_is_the_same(void **state)
 	offload_merger_free(m);
 }
 
+/* A train of super-packets as a kernel gives them, cut, joined: the same super-packets
+ * again, octet by octet and in order. */
+static void cut_and_merged_is_the_same(void **state)
+{
+	static uint8_t before[70000];
+	static struct offload_write out[OFFLOAD_MERGE_MAX];
+	struct offload_packet p[OFFLOAD_SEGMENTS_MAX];
+	struct offload_merger *m = offload_merger_new(true, true);
+	struct prng g = { 17 };
+
+	(void)state;
+	assert_non_null(m);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct flow f = { .v6 = prng_below(&g, 2),
+				  .tcp = prng_below(&g, 2), .df = true,
+				  .number = 1, .id = (uint16_t)prng_u64(&g),
+				  .seq = (uint32_t)prng_u64(&g) };
+		size_t size = 200 + prng_below(&g, 1100);
+		unsigned count = 2 + prng_below(&g, 40);
+		size_t payload = (count - 1) * size + 1 +
+				 prng_below(&g, (uint32_t)size);
+		struct virtio_net_hdr v = { .gso_size = (uint16_t)size };
+		struct offload_cut c;
+		size_t n;
+
+		n = build(&f, whole + 10, payload, TCP_ACK | TCP_PSH,
+			  (uint8_t)round);
+		v.gso_type = !f.tcp ? 5 : f.v6 ? 4 : 1;
+		memcpy(whole, &v, 10);
+		memcpy(before, whole, 10 + n);
+		c = cut(whole, 10 + n, 0);
+		assert_int_equal(c.count, count);
+		for (unsigned i = 0; i < count; i++)
+			p[i] = (struct offload_packet){
+				cut_room + i * c.stride,
+				i + 1 < count ? c.length : c.last_length
+			};
+		assert_int_equal(offload_merge(m, p, count, out), 1);
+		assert_int_equal(out[0].packets, count);
+		assert_int_equal(linearize(&out[0]), 10 + n);
+		memcpy(&v, whole, 10);
+		assert_int_equal(v.gso_size, size);
+		/* but for the sum, which is the kernel's again */
+		n = (f.v6 ? 40u : 20u) + (f.tcp ? 16u : 6u);
+		memset(whole + 10 + n, 0, 2);
+		memset(before + 10 + n, 0, 2);
+		assert_memory_equal(whole + 10, before + 10,
+				    payload + (f.v6 ? 40 : 20) +
+					    (f.tcp ? 32 : 8));
+	}
+	offload_merger_free(m);
+}
+
 static void bulk_becomes_one_write(void **state)
 {
 	static struct offload_write out[OFFLOAD_MERGE_MAX];
@@ -397,7 +569,9 @@ int main(void)
 		cmocka_unit_test(super_packet_is_cut_as_if_built),
 		cmocka_unit_test(left_out_checksum_is_made),
 		cmocka_unit_test(lies_are_refused),
+		cmocka_unit_test(random_lies_stay_inside),
 		cmocka_unit_test(merged_and_cut_is_the_same),
+		cmocka_unit_test(cut_and_merged_is_the_same),
 		cmocka_unit_test(bulk_becomes_one_write),
 	};
 
