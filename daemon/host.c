@@ -201,6 +201,20 @@ static int open_device(struct node *n, char why[static 512])
 	return err;
 }
 
+/* tell_offloads() - what this kernel does not do; without, every packet costs a call */
+static void tell_offloads(const struct node *n)
+{
+	const struct udp *u = &n->ports[0].udp[0];
+
+	if (n->device.tso && n->device.uso && u->gso && u->gro)
+		return;
+	log_info("missing in this kernel:%s%s%s%s; all works, at the cost of CPU "
+		 "time (Linux 6.2 has them)",
+		 n->device.tso ? "" : " TUN-TSO",
+		 n->device.uso ? "" : " TUN-USO", u->gso ? "" : " UDP_SEGMENT",
+		 u->gro ? "" : " UDP_GRO");
+}
+
 int host_open(struct node *n, char why[static 512])
 {
 	int err;
@@ -213,6 +227,7 @@ int host_open(struct node *n, char why[static 512])
 	err = open_ports(n, why);
 	if (err)
 		goto err_close;
+	tell_offloads(n);
 	err = open_rest(n);
 	if (!err)
 		return 0;

@@ -180,6 +180,16 @@ static json_t *relays_json(struct node *n)
 	return list;
 }
 
+/* offloads_json() - what device and socket do for us; gso goes when a path refuses it */
+static json_t *offloads_json(const struct node *n)
+{
+	const struct udp *u = &n->ports[0].udp[0];
+
+	return json_pack("{s:b,s:b,s:b,s:b}", "tun_tso", n->device.tso,
+			 "tun_uso", n->device.uso, "udp_gso", (int)u->gso,
+			 "udp_gro", u->gro);
+}
+
 json_t *status_json(struct node *n)
 {
 	json_t *peers = json_array();
@@ -187,15 +197,15 @@ json_t *status_json(struct node *n)
 	for (unsigned i = 0; i < n->peer_count; i++)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
-		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:I,s:o,s:o}", "version",
+		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o}", "version",
 		STATUS_VERSION, "state", state_name(n), "self", status_self(n),
 		"coord", "url", text_or_null(n->state.coord.url), "connected",
 		n->coord_connected, "says", text_or_null(n->coord_says), "policy",
 		n->netmap.rules != NULL, "relays", relays_json(n), "peers", peers,
 		"drops", drops_json(n), "aead",
 		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,
-		"netmap", (json_int_t)n->netmap.version, "names",
-		nameserver_status(n), "routes", routes_status(n));
+		"offloads", offloads_json(n), "netmap",
+		(json_int_t)n->netmap.version, "names", nameserver_status(n), "routes", routes_status(n));
 }
 
 static const char *mapping_name(enum nat_behaviour b)

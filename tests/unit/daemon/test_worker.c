@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -197,8 +198,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* put() - an IPv4 packet 10.0.0.1 -> 10.NET.0.2 of n octets, all `fill`, into a's TUN */
-static void put(unsigned queue, uint8_t net, size_t n, uint8_t fill)
+/* write_packet() - an IPv4 packet 10.0.0.1 -> 10.NET.0.2 of n octets, all `fill`, into
+ * a's TUN; false: no room there */
+static bool write_packet(unsigned queue, uint8_t net, size_t n, uint8_t fill)
 {
 	uint8_t p[VNET + 1500] = { 0 };
 	uint8_t *ip = p + VNET;
@@ -210,7 +212,12 @@ static void put(unsigned queue, uint8_t net, size_t n, uint8_t fill)
 	ip[8] = 64;
 	ip[9] = 253; /* experimentation, RFC 3692 */
 	memcpy(ip + 12, (uint8_t[]){ 10, 0, 0, 1, 10, net, 0, 2 }, 8);
-	assert_int_equal(write(a.tun[queue], p, VNET + n), VNET + n);
+	return write(a.tun[queue], p, VNET + n) == (ssize_t)(VNET + n);
+}
+
+static void put(unsigned queue, uint8_t net, size_t n, uint8_t fill)
+{
+	assert_true(write_packet(queue, net, n, fill));
 }
 
 static void wait_for(const int *fds, unsigned count)
@@ -325,6 +332,38 @@ static void expired_super_packet(void **state)
 			 COUNT);
 }
 
+/* A device that takes no more: what is not written is counted, to the packet. */
+static void refused_writes_are_counted(void **state)
+{
+	enum {
+		SENT = 200 /* many more than a socket pair holds */
+	};
+	uint64_t done = 0, refused = 0;
+	unsigned got = 0;
+	uint8_t p[VNET + 1500];
+
+	(void)state;
+	connect_at(time_now());
+	start(&b);
+	start(&a);
+	for (unsigned i = 0; i < SENT; i++)
+		if (write_packet(0, 0, 700, 1))
+			done++;
+		else
+			i--, sched_yield();
+	assert_int_equal(done, SENT);
+	while (atomic_load(&b.peer->rx_packets) < SENT)
+		sched_yield();
+	stop(&b);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		refused += atomic_load(&b.workers[i].drops.n[DROP_TUN_WRITE]);
+		while (read(b.tun[i], p, sizeof(p)) > 0)
+			got++;
+	}
+	assert_true(refused > 0);
+	assert_int_equal(got + refused, SENT);
+}
+
 /* From a queue that stands a large packet is taken, under its name; small ones pass. */
 static void standing_queue_gives_way(void **state)
 {
@@ -385,6 +424,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(expired_super_packet, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(refused_writes_are_counted,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(standing_queue_gives_way, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(wake_with_full_ring, setup,
