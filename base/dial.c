@@ -261,10 +261,12 @@ static void on_resolved(void *owner, const struct ipaddr *a, unsigned n,
 	struct dial *d = owner;
 
 	d->resolve = NULL;
-	memcpy(d->addresses, a, n * sizeof(*a));
-	d->address_count = n;
+	for (unsigned i = 0; i < n; i++)
+		if (!d->p.only_v4 || ipaddr_is_v4(&a[i]))
+			d->addresses[d->address_count++] = a[i];
 	snprintf(d->why, sizeof(d->why), "the name %.255s does not resolve: %.100s",
-		 by_proxy(d) ? d->proxy.host : d->host, why ? why : "");
+		 by_proxy(d) ? d->proxy.host : d->host,
+		 why ? why : "it has no IPv4 address");
 	try_next(d);
 }
 
@@ -279,9 +281,9 @@ static bool begin(struct dial *d)
 {
 	const char *name = by_proxy(d) ? d->proxy.host : d->host;
 
-	snprintf(d->why, sizeof(d->why), "no address");
+	snprintf(d->why, sizeof(d->why), "it has no IPv4 address");
 	if (ipaddr_parse(name, &d->addresses[0])) {
-		d->address_count = 1;
+		d->address_count = !d->p.only_v4 || ipaddr_is_v4(&d->addresses[0]);
 		loop_timer_at(&d->timer, time_now());
 		return true;
 	}

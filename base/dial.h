@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -22,6 +23,7 @@ struct dial_params {
 	uint16_t port;
 	uint32_t mark; /* SO_MARK, 0: none */
 	uint16_t local_port; /* connect from there, beside other sockets; 0: from any */
+	bool only_v4; /* the host's IPv6 addresses are passed over */
 	const struct proxy *proxy; /* NULL: none; copied */
 	void *owner;
 	/* done() - fd is connected and belongs to the owner, or is -1 and why is a

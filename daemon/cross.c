@@ -193,7 +193,8 @@ static bool ask_server(struct attempt *a)
 	char host[URL_HOST];
 	struct dial_params p = { .loop = &n->loop, .host = host,
 				 .mark = n->conf.mark, .local_port = a->port,
-				 .owner = a, .done = on_dialled };
+				 .only_v4 = true, .owner = a,
+				 .done = on_dialled };
 
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX && !a->dial; i++) {
 		const struct relay_slot *s = &n->relays[i];
