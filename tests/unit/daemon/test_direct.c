@@ -5,6 +5,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static struct side a, b; /* a dials b */
 static struct endpoint listens; /* b */
 static struct prefix overlay[2];
 static bool closed;
+static unsigned few; /* file descriptors when there are no nodes */
 
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
@@ -82,6 +84,18 @@ static void listen_somewhere(void)
 	assert_true(ipaddr_parse("127.0.0.1", &listens.ip));
 }
 
+static unsigned descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
 static int setup(void **state)
 {
 	struct key_private k[2];
@@ -93,6 +107,7 @@ static int setup(void **state)
 	if (key_setup() || loop_init(&loop) ||
 	    loop_timer_init(&loop, &ticker, on_tick))
 		return -1;
+	few = descriptors();
 	for (unsigned i = 0; i < 2; i++) {
 		key_private_generate(&k[i]);
 		key_public_of(&k[i], &pub[i]);
@@ -116,16 +131,6 @@ static void free_side(struct side *s)
 	free(s->n);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	free_side(&a);
-	free_side(&b);
-	loop_timer_done(&ticker);
-	loop_done(&loop);
-	return 0;
-}
-
 /* until() - the loop turns until it is so; a loop with nothing to do would wait */
 static void until(bool (*is_so)(void))
 {
@@ -136,6 +141,23 @@ static void until(bool (*is_so)(void))
 		assert_true(time_now() < end);
 		loop_turn(&loop);
 	}
+}
+
+/* is_quiet() - streams that are being finished have gone too */
+static bool is_quiet(void)
+{
+	return descriptors() == few;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	free_side(&a);
+	free_side(&b);
+	until(is_quiet);
+	loop_timer_done(&ticker);
+	loop_done(&loop);
+	return 0;
 }
 
 static bool both_proved(void)
