@@ -106,16 +106,35 @@ static uint64_t rules_hash(const struct rules *r)
 	return h;
 }
 
-json_t *access_rules(struct access *a, const struct member *n)
+/* guests_of() - heap; NULL: none, or no memory: then they are out of reach */
+static struct rules_node *guests_of(const struct member *n, struct member *const *all,
+				    unsigned count, unsigned *found)
 {
-	struct rules_node node = access_node(n);
+	struct rules_node *guests = NULL;
+
+	*found = 0;
+	if (n->guests)
+		guests = calloc(n->guests, sizeof(*guests));
+	for (unsigned i = 0; guests && i < count && *found < n->guests; i++)
+		if (all[i]->gateway == n)
+			guests[(*found)++] = access_node(all[i]);
+	return guests;
+}
+
+json_t *access_rules(struct access *a, const struct member *n,
+		     struct member *const *all, unsigned count)
+{
+	struct rules_node node = access_node(n), *guests;
 	struct rules *r;
 	json_t *o = NULL;
 	uint64_t hash;
 
 	if (!a->policy)
 		return json_null();
+	guests = guests_of(n, all, count, &node.guest_count);
+	node.guests = guests;
 	r = policy_compile(a->policy, &node);
+	free(guests);
 	if (!r)
 		return json_object();
 	hash = rules_hash(r);

@@ -40,9 +40,10 @@ bool access_see(const struct access *a, unsigned i, unsigned k);
 /* access_settle() - make the matrix if it is stale; no memory: nobody sees anybody */
 void access_settle(struct access *a, struct member *const *all, unsigned count);
 
-/* access_rules() - for one member, a new reference; null without a policy. Out of
+/* access_rules() - for one of all members, a new reference; null without a policy. Out of
  * memory: rules that allow nothing */
-json_t *access_rules(struct access *a, const struct member *n);
+json_t *access_rules(struct access *a, const struct member *n,
+		     struct member *const *all, unsigned count);
 
 /* access_node() - a member as the policy looks at it; borrowed */
 struct rules_node access_node(const struct member *n);

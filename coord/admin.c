@@ -243,6 +243,25 @@ static json_t *roll_policy_back(struct admin *a, const json_t *request,
 	return NULL;
 }
 
+static json_t *add_guest(struct admin *a, const json_t *request, const char **why)
+{
+	json_t *o = json_object();
+
+	*why = server_guest_add(a->p.server, request, o, a->why);
+	if (!*why)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
+static json_t *remove_guest(struct admin *a, const json_t *request, const char **why)
+{
+	const char *name = proto_text(request, "name");
+
+	*why = name ? server_guest_remove(a->p.server, name) : "name the machine";
+	return *why ? NULL : json_object();
+}
+
 static json_t *list_routes(struct admin *a, const json_t *request, const char **why)
 {
 	(void)request;
@@ -302,6 +321,7 @@ static const struct command commands[] = {
 	{ "policy-show", true, show_policy },
 	{ "policy-rollback", true, roll_policy_back },
 	{ "route", true, change_route },
+	{ "guest-add", true, add_guest }, { "guest-remove", true, remove_guest },
 };
 
 static json_t *answer(struct caller *c, const json_t *request)

@@ -85,7 +85,7 @@ static bool is_taken(void *owner, const struct ipaddr *v4)
 	return members_has_v4(owner, v4);
 }
 
-static bool choose_addresses(struct members *m, struct registry_node *row)
+bool enrol_addresses(struct members *m, struct registry_node *row)
 {
 	char text[16] = "0";
 	uint32_t last;
@@ -109,7 +109,7 @@ static const char *add_row(const struct enrol *e, struct registry_node *row,
 	if (why)
 		return why;
 	*code = "full";
-	if (!choose_addresses(e->members, row))
+	if (!enrol_addresses(e->members, row))
 		return "the overlay range has no free address; its administrator "
 		       "must remove nodes or choose a larger range";
 	choose_name(e->members, invite.name[0] ? invite.name :

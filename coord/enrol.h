@@ -30,5 +30,8 @@ must_check const char *enrol_join(const struct enrol *e, struct member **out,
 must_check const char *enrol_login(const struct enrol *e, struct member **out,
 				   const char **code);
 
+/* enrol_addresses() - the next free pair into the row; false: none, or the database refused */
+must_check bool enrol_addresses(struct members *m, struct registry_node *row);
+
 /* enrol_invite_hash() - what is stored of an invite's secret */
 void enrol_invite_hash(const uint8_t *secret, uint8_t out[static REGISTRY_HASH]);

@@ -15,6 +15,7 @@
 
 #include "base/loop.h"
 #include "coord/admin.h"
+#include "coord/guest_command.h"
 #include "coord/policy_command.h"
 #include "coord/backup.h"
 #include "coord/proto.h"
@@ -44,7 +45,10 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
 	"                  rollback\n"
 	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
-	"                  approve NODE SUBNET | revoke NODE SUBNET\n"
+	"                  approve NODE SUBNET|exit | revoke NODE SUBNET|exit\n"
+	"       adit-coord [--admin-socket PATH] wg-peer add NAME [--gateway NODE]\n"
+	"                  [--endpoint ADDR:PORT] [--tag T]... | list [--json] |\n"
+	"                  remove NAME\n"
 	"       adit-coord [--state DIR] backup FILE | restore FILE [--force]\n"
 	"       adit-coord --version | --help\n";
 
@@ -178,6 +182,7 @@ static void print_nodes(const json_t *nodes)
 		printf("%-24s %-16s %-40s %s\n", proto_text(o, "name"),
 		       json_string_value(json_array_get(a, 0)),
 		       json_string_value(json_array_get(a, 1)),
+		       proto_text(o, "gateway") ? "stock WireGuard" :
 		       proto_bool(o, "expired") ? "expired" :
 		       proto_bool(o, "waiting") ? "waiting for approval" :
 		       proto_bool(o, "online") ? "online" : "offline");
@@ -420,7 +425,7 @@ static int run_command(const struct settings *s, int argc, char **argv)
 		{ "status", run_status }, { "relay", run_relay },
 		{ "route", run_route },
 		{ "approve", run_on_node }, { "set", run_set },
-		{ "policy", policy_command },
+		{ "policy", policy_command }, { "wg-peer", guest_command },
 		{ "backup", run_backup },
 		{ "restore", run_restore },
 	};

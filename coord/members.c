@@ -186,6 +186,11 @@ int members_remove(struct members *m, struct member *n)
 	for (; at < m->count; at++)
 		m->all[at]->place = at;
 	m->access.stale = true;
+	if (n->gateway) {
+		n->gateway->guests--;
+		m->guests--;
+		members_changed(m, n->gateway, version);
+	}
 	record_node_done(&n->node);
 	free(n->routes);
 	free(n);
@@ -256,19 +261,48 @@ void members_settle(struct members *m)
 	access_settle(&m->access, m->all, m->count);
 }
 
-/* Who waits for approval sees nobody and is seen by nobody. */
-static bool may_see(const struct access *a,
+static bool allowed_pair(const struct access *a, const struct member *viewer,
+			 const struct member *n)
+{
+	return viewer != n && access_see(a, viewer->place, n->place);
+}
+
+/* sees_for() - one of the viewer's guests may know of n, or of a guest of n */
+static bool sees_for(const struct members *m, const struct access *a,
+		     const struct member *viewer, const struct member *n)
+{
+	for (unsigned i = 0; i < m->count; i++) {
+		const struct member *g = m->all[i];
+
+		if (g->gateway == viewer && (g == n || allowed_pair(a, g, n)))
+			return true;
+		if (g->gateway == n && allowed_pair(a, viewer, g))
+			return true;
+		for (unsigned k = 0; g->gateway == viewer && k < m->count; k++)
+			if (m->all[k]->gateway == n &&
+			    allowed_pair(a, g, m->all[k]))
+				return true;
+	}
+	return false;
+}
+
+/* Who waits for approval sees nobody and is seen by nobody. A gateway sees and is seen
+ * for its guests. */
+static bool may_see(const struct members *m, const struct access *a,
 		    const struct member *viewer, const struct member *n,
 		    uint64_t now_s)
 {
-	return viewer != n && !members_expired(n, now_s) && !n->row.waiting &&
-	       !viewer->row.waiting && access_see(a, viewer->place, n->place);
+	if (viewer == n || members_expired(n, now_s) || n->row.waiting ||
+	    viewer->row.waiting)
+		return false;
+	return access_see(a, viewer->place, n->place) ||
+	       ((viewer->guests || n->guests) && sees_for(m, a, viewer, n));
 }
 
 bool members_sees(const struct members *m, const struct member *viewer,
 		  const struct member *n, uint64_t now_s)
 {
-	return may_see(&m->access, viewer, n, now_s);
+	return may_see(m, &m->access, viewer, n, now_s);
 }
 
 /* ---- messages in parts ---- */
@@ -321,7 +355,7 @@ static void add_peer(struct parts *p, const struct member *n)
 /* Big rules leave in a part of their own. */
 static void add_rules(struct parts *p, struct members *m, const struct member *viewer)
 {
-	json_t *rules = access_rules(&m->access, viewer);
+	json_t *rules = access_rules(&m->access, viewer, m->all, m->count);
 
 	json_object_set_new(p->o, "rules", rules);
 	if (json_string_length(json_object_get(rules, "allow")) +
@@ -422,7 +456,7 @@ void members_policy_map(struct members *m, const struct access *before,
 	begin(&p, delta_frame(m, viewer, from, now_s));
 	removed = json_object_get(p.o, "removed");
 	for (unsigned i = 0; i < m->count; i++)
-		if (may_see(before, viewer, m->all[i], now_s) &&
+		if (may_see(m, before, viewer, m->all[i], now_s) &&
 		    !members_sees(m, viewer, m->all[i], now_s))
 			json_array_append_new(
 				removed,
@@ -431,7 +465,7 @@ void members_policy_map(struct members *m, const struct access *before,
 	for (unsigned i = 0; i < m->count; i++)
 		if (members_sees(m, viewer, m->all[i], now_s) &&
 		    (m->all[i]->version > from ||
-		     !may_see(before, viewer, m->all[i], now_s)))
+		     !may_see(m, before, viewer, m->all[i], now_s)))
 			add_peer(&p, m->all[i]);
 	p.send(p.owner, p.o);
 }

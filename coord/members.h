@@ -46,6 +46,8 @@ struct member {
 	uint64_t hidden; /* when others may last have lost sight of it */
 	uint64_t changed; /* what it is (tags, routes, approval): it gets a whole map */
 	unsigned place; /* in all */
+	struct member *gateway; /* NULL: a node; else this is its guest: guests.h */
+	unsigned guests; /* it serves so many */
 	struct session *session; /* NULL: offline */
 	struct member_route *routes; /* heap */
 	unsigned route_count;
@@ -79,6 +81,7 @@ struct members {
 	char offer_rule[NETMAP_NAME + 8]; /* "on", "off", "tag:NAME" */
 	uint64_t relays_version; /* of the last change to relays, offers or the rule */
 	struct access access;
+	unsigned guests; /* in all */
 };
 
 must_check int members_load(struct members *m, struct registry *r);

@@ -373,6 +373,9 @@ static int build_peers(const struct netmap *m, const json_t *o, bool full,
 	}
 	next->peers = d.peers;
 	next->peer_count = d.count;
+	next->guest_count = 0;
+	for (unsigned i = 0; i < d.count; i++)
+		next->guest_count += d.peers[i].gateway != 0;
 	next->skipped += d.skipped;
 	return 0;
 }

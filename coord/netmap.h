@@ -47,6 +47,7 @@ struct netmap_rtt { /* to a node that relays; no padding: compared as octets */
 
 struct netmap_node {
 	uint64_t id; /* stable, never reused */
+	uint64_t gateway; /* 0, or: a stock WireGuard behind the node of this id */
 	char name[NETMAP_NAME];
 	struct key_public key; /* tunnel key */
 	struct ipaddr v4, v6; /* overlay addresses */
@@ -71,6 +72,7 @@ struct netmap {
 	struct netmap_node self;
 	struct netmap_node *peers; /* sorted by id; heap */
 	unsigned peer_count;
+	unsigned guest_count; /* peers that have a gateway */
 	struct netmap_relay relays[NETMAP_RELAYS_MAX];
 	unsigned relay_count;
 	struct rules *rules; /* what we let in; heap; NULL: everything of members */

@@ -150,18 +150,53 @@ static bool names_node(struct compiling *c, uint32_t list)
 	return c->own[list] == 2;
 }
 
+/* add_guests() - the addresses of the node's guests that this list means; false: no
+ * memory */
+static bool add_guests(const struct rules_node *node, const struct rules_list *l,
+		       struct rules_list *out)
+{
+	for (unsigned i = 0; i < node->guest_count; i++) {
+		const struct rules_node *g = &node->guests[i];
+		struct rules_selector s[2] = {
+			{ .kind = RULES_SELECT_NET, .net = prefix_make(g->v4, 32) },
+			{ .kind = RULES_SELECT_NET, .net = prefix_make(g->v6, 128) },
+		};
+
+		if (rules_list_selects(l, g) && (rules_list_add(out, &s[0]) ||
+						 rules_list_add(out, &s[1])))
+			return false;
+	}
+	return true;
+}
+
+/* nets_behind() - the list's nets, if some lie behind the node, and guests */
+static bool nets_behind(const struct rules_node *node, const struct rules_list *l,
+			struct rules_list *out)
+{
+	const struct rules_node behind = { .name = "", .routes = node->routes,
+					   .route_count = node->route_count };
+
+	if (!copy_list(l, true, out))
+		return false;
+	if (!rules_list_touches(out, &behind)) {
+		rules_list_done(out);
+		*out = (struct rules_list){ 0 };
+	}
+	return add_guests(node, l, out) && out->count;
+}
+
 /* nets_of() - the number of a list's nets if some lie behind the node, else -2 */
 static int32_t nets_of(struct compiling *c, uint32_t list)
 {
 	const struct rules_list *l = &c->p->lists[list];
-	struct rules_node behind = { .name = "", .routes = c->node->routes,
-				     .route_count = c->node->route_count };
 	struct rules_list nets = { 0 };
 
-	if (c->net[list] != -1 || !c->node->route_count)
-		return c->node->route_count ? c->net[list] : -2;
+	if (!c->node->route_count && !c->node->guest_count)
+		return -2;
+	if (c->net[list] != -1)
+		return c->net[list];
 	c->net[list] = -2;
-	if (copy_list(l, true, &nets) && rules_list_touches(&nets, &behind)) {
+	if (nets_behind(c->node, l, &nets)) {
 		c->out->nets[c->out->net_count] = nets;
 		c->net[list] = (int32_t)c->out->net_count++;
 	} else {

@@ -45,8 +45,9 @@
  *   error    code, text, final                          text: a sentence for the user
  *
  *   records
- *   node     id, name, key, v4, v6, tags, routes [..], online, fast_aes, generation,
+ *   node     id, gateway, name, key, v4, v6, tags, routes [..], online, fast_aes, generation,
  *            candidates [{at, kind, attested}], rtt [..], peer_rtt [..], sig (unused yet)
+ *              gateway: id of the node that serves this one, a stock WireGuard
  *   relay    id, name, key, at [..], url, node          url: over TLS; node: it is that node
  */
 #pragma once

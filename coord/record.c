@@ -186,6 +186,8 @@ json_t *record_node_json(const struct netmap_node *n)
 	if (!o)
 		return NULL;
 	proto_set_number(o, "id", n->id);
+	if (n->gateway)
+		proto_set_number(o, "gateway", n->gateway);
 	proto_set_text(o, "name", n->name);
 	proto_set_key(o, "key", &n->key);
 	proto_set_text(o, "v4", ipaddr_text(&n->v4, text));
@@ -235,6 +237,7 @@ bool record_node_read(const json_t *o, struct netmap_node *out)
 	    !address_read(o, "v6", false, &n.v6))
 		return false;
 	snprintf(n.name, sizeof(n.name), "%s", name);
+	n.gateway = proto_number(o, "gateway");
 	n.online = proto_bool(o, "online");
 	n.fast_aes = proto_bool(o, "fast_aes");
 	n.generation = (uint32_t)proto_number(o, "generation");

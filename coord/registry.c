@@ -52,6 +52,10 @@ static const char *const schema[] = {
 	" tags,'[',''),']',''),'\"',''),' ','');"
 	"UPDATE invite SET tags=replace(replace(replace(replace("
 	" tags,'[',''),']',''),'\"',''),' ','');",
+
+	"CREATE TABLE guest("
+	" node INTEGER PRIMARY KEY REFERENCES node(id) ON DELETE CASCADE,"
+	" gateway INTEGER NOT NULL);",
 };
 
 struct registry {
@@ -435,6 +439,29 @@ int registry_each_removed(struct registry *r, unsigned max,
 		   "ORDER BY version DESC LIMIT ?) ORDER BY version");
 
 	bind_number(&q, max);
+	while (step(&q))
+		f(owner, column_number(&q, 0), column_number(&q, 1));
+	return finish(&q);
+}
+
+/* ---- guests ---- */
+
+int registry_guest_add(struct registry *r, uint64_t node, uint64_t gateway)
+{
+	struct statement q = prepare(r, "INSERT INTO guest VALUES(?,?)");
+
+	bind_number(&q, node);
+	bind_number(&q, gateway);
+	return execute(&q);
+}
+
+int registry_each_guest(struct registry *r,
+			void (*f)(void *owner, uint64_t node, uint64_t gateway),
+			void *owner)
+{
+	struct statement q = prepare(
+		r, "SELECT node,gateway FROM guest ORDER BY node");
+
 	while (step(&q))
 		f(owner, column_number(&q, 0), column_number(&q, 1));
 	return finish(&q);

@@ -123,6 +123,14 @@ must_check int registry_each_removed(struct registry *r, unsigned max,
 				     void (*f)(void *owner, uint64_t id,
 					       uint64_t version),
 				     void *owner);
+/* A guest: a node that is a stock WireGuard, served by another node (coord/guests.h). */
+must_check int registry_guest_add(struct registry *r, uint64_t node,
+				  uint64_t gateway);
+must_check int registry_each_guest(struct registry *r,
+				   void (*f)(void *owner, uint64_t node,
+					     uint64_t gateway),
+				   void *owner);
+
 /* Of a subnet behind a node; numbers are in the database. */
 enum registry_route {
 	REGISTRY_ROUTE_OFFERED = 0,

@@ -73,6 +73,8 @@ struct rules_node {
 	struct ipaddr v4, v6; /* zero: none */
 	const struct prefix *routes;
 	unsigned route_count;
+	const struct rules_node *guests; /* stock machines that it serves */
+	unsigned guest_count;
 };
 
 /* rules_selects() - does it mean this node by name, tag or as one of all? */

@@ -15,6 +15,7 @@
 
 #include "base/log.h"
 #include "coord/enrol.h"
+#include "coord/guests.h"
 #include "coord/peerrelays.h"
 #include "coord/proto.h"
 #include "coord/relays.h"
@@ -404,6 +405,8 @@ static const char *forget(struct server *s, struct member *n)
 	char name[NETMAP_NAME];
 
 	memcpy(name, n->row.name, sizeof(name));
+	if (guests_leave(&s->members, n) < 0)
+		return "the database refused; see the server's log and its disk";
 	if (members_remove(&s->members, n) < 0)
 		return "the database refused; see the server's log and its disk";
 	if (x)
@@ -585,7 +588,7 @@ static bool start(struct server *s, char why[static 256])
 
 	snprintf(why, 256, "the database does not answer, or no memory");
 	if (members_load(&s->members, s->p.registry) ||
-	    routes_load(&s->members) ||
+	    routes_load(&s->members) || guests_load(&s->members) ||
 	    loop_timer_init(s->p.loop, &s->tick, on_tick) ||
 	    loop_timer_init(s->p.loop, &s->patience, on_patience) ||
 	    loop_timer_init(s->p.loop, &s->push, on_push))
@@ -778,6 +781,8 @@ static json_t *node_json(const struct member *n)
 	proto_set_number(o, "created", n->row.created_s);
 	proto_set_bool(o, "waiting", n->row.waiting);
 	proto_set_text(o, "tags", n->row.tags);
+	if (n->gateway)
+		proto_set_text(o, "gateway", n->gateway->row.name);
 	proto_set_bool(o, "expired", members_expired(n, server_wall_s()));
 	if (n->session)
 		proto_set_text(o, "from", stream_peer(n->session->stream));

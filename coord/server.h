@@ -74,6 +74,10 @@ const char *server_policy_set(struct server *s, const char *text,
 			      char why[static 512]);
 const char *server_policy_rollback(struct server *s, json_t *out,
 				   char why[static 512]);
+/* Stock WireGuard machines (coord/guests.h); the reply has what its configuration needs */
+const char *server_guest_add(struct server *s, const json_t *request, json_t *reply,
+			     char why[static 512]);
+const char *server_guest_remove(struct server *s, const char *name);
 json_t *server_routes(const struct server *s); /* a new reference */
 /* server_route() - approve or revoke a subnet of a node; false: why is a sentence */
 bool server_route(struct server *s, const char *node, const char *prefix, bool approve,
