@@ -27,8 +27,18 @@ struct acl_slot {
 	uint32_t of[2]; /* class for IPv4 and IPv6 */
 };
 
+/* A machine that is no node: what it sends comes from its gateway's slot. */
+struct acl_guest {
+	uint32_t slot;
+	bool ours; /* we are the gateway, and the slot is its own */
+	struct acl_slot who;
+};
+
 struct acl {
 	struct rules *rules; /* for subnets */
+	struct prefix overlay[2];
+	struct acl_guest *guests;
+	unsigned guest_count;
 	uint8_t v4[4], v6[16]; /* ours */
 	struct acl_slot *slots;
 	uint32_t slot_count;
@@ -117,9 +127,21 @@ static bool class_of(struct acl *a, uint64_t *sources, size_t words, uint32_t *o
 	return fill_class(a->rules, c);
 }
 
+static struct acl_slot *slot_for(struct acl *a, const struct acl_peer *p)
+{
+	struct acl_guest *g = &a->guests[a->guest_count];
+
+	if (!p->guest)
+		return &a->slots[p->slot];
+	a->guest_count++;
+	g->slot = p->slot;
+	g->ours = p->ours;
+	return &g->who;
+}
+
 static bool add_peer(struct acl *a, const struct acl_peer *p)
 {
-	struct acl_slot *s = &a->slots[p->slot];
+	struct acl_slot *s = slot_for(a, p);
 	size_t words = a->rules->source_count / 64 + 1;
 
 	s->known = true;
@@ -134,10 +156,13 @@ static bool add_peer(struct acl *a, const struct acl_peer *p)
 		if (!sources || !class_of(a, sources, words, &s->of[v6]))
 			return false;
 	}
+	if (p->guest && p->ours) /* its slot is its own */
+		a->slots[p->slot] = *s;
 	return true;
 }
 
 struct acl *acl_new(const struct rules *r, const struct rules_node *self,
+		    const struct prefix overlay[static 2],
 		    const struct acl_peer *peers, unsigned count)
 {
 	struct acl *a = calloc(1, sizeof(*a));
@@ -151,8 +176,10 @@ struct acl *acl_new(const struct rules *r, const struct rules_node *self,
 			a->slot_count = peers[i].slot + 1;
 	a->rules = rules_copy(r);
 	a->slots = calloc(a->slot_count + 1, sizeof(*a->slots));
+	a->guests = calloc(count + 1, sizeof(*a->guests));
+	memcpy(a->overlay, overlay, sizeof(a->overlay));
 	a->classes = calloc(2 * (size_t)count + 1, sizeof(*a->classes));
-	ok = a->rules && a->slots && a->classes;
+	ok = a->rules && a->slots && a->classes && a->guests;
 	for (unsigned i = 0; ok && i < count; i++)
 		ok = add_peer(a, &peers[i]);
 	if (ok)
@@ -172,6 +199,7 @@ void acl_free(struct acl *a)
 	}
 	free(a->classes);
 	free(a->slots);
+	free(a->guests);
 	rules_free(a->rules);
 	free(a);
 }
@@ -248,22 +276,53 @@ static bool subnet_allows(const struct acl *a, const struct acl_class *c,
 	return false;
 }
 
-static bool allows(const struct acl *a, const struct acl_slot *s,
-		   const struct question *q)
+/* guest_at() - whose address it is: a guest of ours, or behind that slot; NULL: none */
+static const struct acl_guest *guest_at(const struct acl *a, uint32_t slot, bool ours,
+					const uint8_t *address, bool v6)
 {
+	for (unsigned i = 0; i < a->guest_count; i++) {
+		const struct acl_guest *g = &a->guests[i];
+		const struct acl_slot *w = &g->who;
+
+		if ((ours ? g->ours : g->slot == slot) &&
+		    !memcmp(address, v6 ? w->v6 : w->v4, v6 ? 16 : 4))
+			return g;
+	}
+	return NULL;
+}
+
+/* judged_there() - from a guest of ours to another node, which knows the guest too */
+static bool judged_there(const struct acl *a, uint32_t slot, const struct question *q)
+{
+	const struct acl_guest *g = guest_at(a, slot, false, q->from, q->v6);
+	struct ipaddr to = address_of(q->to, q->v6);
+
+	return g && g->ours && prefix_contains(&a->overlay[q->v6], &to) &&
+	       !guest_at(a, slot, true, q->to, q->v6);
+}
+
+static bool allows(const struct acl *a, uint32_t slot, const struct question *q)
+{
+	const struct acl_slot *s = &a->slots[slot];
+	const struct acl_guest *g;
 	size_t n = q->v6 ? 16 : 4;
 	bool from_peer = !memcmp(q->from, q->v6 ? s->v6 : s->v4, n);
 	bool to_us = !memcmp(q->to, q->v6 ? a->v6 : a->v4, n);
 
 	const struct acl_class *c = from_peer ? &a->classes[s->of[q->v6]] : NULL;
 
+	g = c || !a->guest_count ? NULL : guest_at(a, slot, false, q->from, q->v6);
+	if (g)
+		c = &a->classes[g->who.of[q->v6]];
 	if (c && to_us)
 		return class_allows(c, q->protocol, q->port);
+	if (a->guest_count && !to_us && judged_there(a, slot, q))
+		return true;
 	return subnet_allows(a, c, q, to_us);
 }
 
 /* about_allowed() - an ICMP error about our answer to what the peer may send us */
-static bool about_allowed(const struct acl *a, const struct acl_slot *s,
+static bool about_allowed(const struct acl *a, uint32_t slot,
 			  const struct classify *c)
 {
 	struct classify q;
@@ -275,10 +334,10 @@ static bool about_allowed(const struct acl *a, const struct acl_slot *s,
 		return false;
 	about = (struct question){ q.v6, q.destination, q.source, q.protocol,
 				   q.source_port };
-	return allows(a, s, &about);
+	return allows(a, slot, &about);
 }
 
-static enum drop judge(const struct acl *a, const struct acl_slot *s, struct flows *f,
+static enum drop judge(const struct acl *a, uint32_t slot, struct flows *f,
 		       struct flows_memo *memo, const struct classify *c, nsec_t now)
 {
 	const struct question q = { c->v6, c->source, c->destination, c->protocol,
@@ -287,9 +346,9 @@ static enum drop judge(const struct acl *a, const struct acl_slot *s, struct flo
 	if (c->part == CLASSIFY_LATER)
 		return flows_has_fragment(f, c, now) ? DROP_NONE :
 						       DROP_ACL_DENIED;
-	if (allows(a, s, &q))
+	if (allows(a, slot, &q))
 		flows_allowed(f, c, memo, now);
-	else if (!flows_answers(f, c, now) && !about_allowed(a, s, c))
+	else if (!flows_answers(f, c, now) && !about_allowed(a, slot, c))
 		return DROP_ACL_DENIED;
 	if (c->part == CLASSIFY_FIRST)
 		flows_fragment(f, c, now);
@@ -309,5 +368,5 @@ enum drop acl_inbound(const struct acl *a, struct flows *f, struct flows_memo *m
 		return DROP_NONE;
 	if (!classify(p, n, &c))
 		return DROP_ACL_MALFORMED;
-	return judge(a, s, f, memo, &c, now);
+	return judge(a, slot, f, memo, &c, now);
 }

@@ -23,6 +23,8 @@ struct acl;
 struct acl_peer {
 	uint32_t slot;
 	bool exempt; /* configured by hand: not a matter of the policy */
+	bool guest; /* a stock machine: through us, or behind the peer of the slot */
+	bool ours; /* guest: through us; its packets to other nodes are judged there */
 	struct rules_node node; /* borrowed for acl_new() */
 };
 
@@ -30,10 +32,13 @@ struct acl_peer {
  * acl_new() - Compile
  * @r: Copied
  * @self: Our addresses
+ * @overlay: IPv4 and IPv6 range of the network
+ * @peers: A slot once, and again for each guest behind it
  * Return: NULL: no memory
  * Cost: rules x classes + selectors x peers steps
  */
 must_check struct acl *acl_new(const struct rules *r, const struct rules_node *self,
+			       const struct prefix overlay[static 2],
 			       const struct acl_peer *peers, unsigned count);
 void acl_free(struct acl *a); /* takes NULL */
 

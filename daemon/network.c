@@ -41,13 +41,14 @@ static enum aead_suite suite_for(const struct node *n,
 
 static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 {
-	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	struct prefix allowed[ROUTES_ALLOWED_MAX];
 	unsigned own;
 	struct peer_new_params p = {
 		.name = node->name,
 		.key = node->key,
 		.id = node->id,
 		.suite = suite_for(n, node),
+		.stock = node->gateway != 0,
 		.allowed = allowed,
 		.allowed_count = routes_allowed(n, node, allowed, &own),
 	};
@@ -67,12 +68,12 @@ static struct peer *add_peer(struct node *n, const struct netmap_node *node)
 static void update_peer(struct node *n, struct peer *p,
 			const struct netmap_node *node, nsec_t now)
 {
-	struct prefix allowed[NETMAP_ROUTES_MAX + 2];
+	struct prefix allowed[ROUTES_ALLOWED_MAX];
 	unsigned own, count = routes_allowed(n, node, allowed, &own);
 	struct prefix *copy;
 
 	snprintf(p->name, sizeof(p->name), "%s", node->name);
-	if (node->online && !p->online) {
+	if (node->online && !p->online && p->paths) {
 		peer_hurry(n, p, now);
 		if (n->netmap.peer_count <= EAGER_PEERS)
 			pathset_traffic(p->paths, now); /* a path before it is used */
@@ -92,6 +93,8 @@ static void update_peer(struct node *n, struct peer *p,
 			p->carries = 0;
 		}
 	}
+	if (!p->paths)
+		return;
 	pathset_set_remote(p->paths, &node->candidates, node->generation, now);
 	relays_tell(n, p, now);
 }
@@ -136,6 +139,12 @@ static void greet_peers(struct node *n, struct peer **fresh, unsigned count,
 	free(list);
 }
 
+/* is_elsewhere() - a guest that another node serves: reached through that */
+static bool is_elsewhere(const struct node *n, const struct netmap_node *node)
+{
+	return node->gateway && node->gateway != n->netmap.self.id;
+}
+
 static void remove_gone(struct node *n)
 {
 	bool any = false;
@@ -145,7 +154,8 @@ static void remove_gone(struct node *n)
 		const struct netmap_node *node =
 			netmap_peer_by_key(&n->netmap, &p->key);
 
-		if (p->id && (!node || node->id != p->id)) {
+		if (p->id && (!node || node->id != p->id ||
+			      is_elsewhere(n, node))) {
 			log_info("peer %s: removed", p->name);
 			peer_free(n, p);
 			any = true;
@@ -171,7 +181,7 @@ void network_apply(struct node *n, nsec_t now)
 		const struct netmap_node *node = &n->netmap.peers[i];
 		struct peer *p = peers_by_key(n, &node->key);
 
-		if (p && !p->id)
+		if ((p && !p->id) || is_elsewhere(n, node))
 			continue; /* configured by hand: that wins */
 		if (!p && (p = add_peer(n, node)))
 			fresh[count++] = p;
@@ -202,6 +212,7 @@ void network_stock_peers(struct node *n, nsec_t now)
 		struct peer_new_params p = {
 			.name = name,
 			.key = c->key,
+			.stock = true,
 			.psk = c->psk,
 			.keepalive = SEC(c->keepalive_s),
 			.allowed = c->allowed,

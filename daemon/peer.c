@@ -543,10 +543,10 @@ static bool make_parts(struct node *n, struct peer *p,
 	tp.slot = p->fwd->slot;
 	p->tunnel = tunnel_new(&tp);
 	key_psk_wipe(&tp.psk);
-	if (p->tunnel && pp->id)
+	if (p->tunnel && !pp->stock)
 		p->paths = make_paths(n, &pp->key);
 	p->allowed = calloc(pp->allowed_count + 1, sizeof(*p->allowed));
-	return p->tunnel && (p->paths || !pp->id) && p->allowed;
+	return p->tunnel && (p->paths || pp->stock) && p->allowed;
 }
 
 struct peer *peer_new(struct node *n, const struct peer_new_params *pp)

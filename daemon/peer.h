@@ -16,7 +16,8 @@ struct peer_new_params {
 	const char *name;
 	struct key_public key;
 	struct key_psk psk;
-	uint64_t id; /* netmap id; 0: stock WireGuard peer */
+	uint64_t id; /* netmap id; 0: configured by hand */
+	bool stock; /* speaks WireGuard alone */
 	enum aead_suite suite;
 	nsec_t keepalive; /* 0: off */
 	const struct prefix *allowed; /* copied */

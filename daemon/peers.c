@@ -99,6 +99,7 @@ static struct acl_peer acl_peer_of(const struct node *n, const struct peer *p)
 			    sizeof(*n->netmap.peers), by_id);
 	if (m)
 		a.node.tags = m->tags;
+	a.guest = a.ours = m && m->gateway;
 	return a;
 }
 
@@ -134,12 +135,40 @@ static uint64_t fingerprint(const struct node *n, const struct acl_peer *a,
 	return h | 1; /* 0: none were made */
 }
 
+static struct peer *peer_by_id(const struct node *n, uint64_t id)
+{
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->id == id)
+			return n->peers[i];
+	return NULL;
+}
+
+/* add_guests() - behind n->peer_count entries, those whose gateway is a peer; the new
+ * count. Guests of ours are peers: they are marked. */
+static unsigned add_guests(const struct node *n, struct acl_peer *list)
+{
+	unsigned count = n->peer_count;
+
+	for (unsigned i = 0; n->netmap.guest_count && i < n->netmap.peer_count; i++) {
+		const struct netmap_node *g = &n->netmap.peers[i];
+		const struct peer *p = g->gateway ? peer_by_id(n, g->gateway) : NULL;
+
+		if (p)
+			list[count++] = (struct acl_peer){
+				.slot = p->fwd->slot, .guest = true,
+				.node = { .name = g->name, .tags = g->tags,
+					  .v4 = g->v4, .v6 = g->v6 } };
+	}
+	return count;
+}
+
 void peers_publish_acl(struct node *n)
 {
 	const struct netmap_node *self = &n->netmap.self;
 	const struct rules_node us = { .name = self->name, .v4 = self->v4,
 				       .v6 = self->v6 };
 	struct acl_peer *list;
+	unsigned count = n->peer_count + n->netmap.guest_count;
 	struct acl *a = NULL;
 	uint64_t made_of;
 
@@ -149,12 +178,13 @@ void peers_publish_acl(struct node *n)
 		n->acl_made_of = 0;
 		return;
 	}
-	list = calloc(n->peer_count + 1, sizeof(*list));
+	list = calloc(count + 1, sizeof(*list));
 	for (unsigned i = 0; list && i < n->peer_count; i++)
 		list[i] = acl_peer_of(n, n->peers[i]);
-	made_of = list ? fingerprint(n, list, n->peer_count) : 0;
+	count = list ? add_guests(n, list) : 0;
+	made_of = list ? fingerprint(n, list, count) : 0;
 	if (list && made_of != n->acl_made_of) {
-		a = acl_new(n->netmap.rules, &us, list, n->peer_count);
+		a = acl_new(n->netmap.rules, &us, n->netmap.overlay, list, count);
 		if (a)
 			fwd_set_acl(&n->fwd, a);
 		else

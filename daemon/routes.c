@@ -92,8 +92,7 @@ static bool uses(struct node *n, const struct netmap_node *node,
 	return n->state.accept_routes && !hostile(n, p) && !clashes(n, p);
 }
 
-unsigned routes_allowed(struct node *n, const struct netmap_node *node,
-			struct prefix *out, unsigned *own)
+static unsigned own_prefixes(const struct netmap_node *node, struct prefix *out)
 {
 	unsigned count = 0;
 
@@ -101,6 +100,19 @@ unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 		out[count++] = prefix_make(node->v4, 32);
 	if (!ipaddr_is_zero(&node->v6))
 		out[count++] = prefix_make(node->v6, 128);
+	return count;
+}
+
+unsigned routes_allowed(struct node *n, const struct netmap_node *node,
+			struct prefix *out, unsigned *own)
+{
+	unsigned count = 0;
+
+	count += own_prefixes(node, out);
+	for (unsigned i = 0; n->netmap.guest_count && i < n->netmap.peer_count; i++)
+		if (n->netmap.peers[i].gateway == node->id &&
+		    count <= 2 * ROUTES_GUESTS_MAX)
+			count += own_prefixes(&n->netmap.peers[i], out + count);
 	*own = count;
 	for (unsigned i = 0; i < node->route_count; i++)
 		if (uses(n, node, &node->routes[i]))

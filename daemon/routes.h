@@ -22,11 +22,14 @@ struct json_t;
 enum {
 	ROUTES_WHY = 256,
 	ROUTES_OFFERS_MAX = NETMAP_ROUTES_MAX - 2, /* and two default routes */
+	/* prefixes of one peer: its own, its guests', and what is behind it */
+	ROUTES_GUESTS_MAX = 64,
+	ROUTES_ALLOWED_MAX = 2 + 2 * ROUTES_GUESTS_MAX + NETMAP_ROUTES_MAX,
 	ROUTES_PING = 0x7fff0000, /* ids of pings of ours; `adit ping` counts from 0 */
 };
 
-/* routes_allowed() - inner prefixes of a netmap record into out[NETMAP_ROUTES_MAX + 2];
- * its own addresses, *own of them, come first */
+/* routes_allowed() - inner prefixes of a netmap record into out[ROUTES_ALLOWED_MAX];
+ * its own addresses and those of its guests, *own of them, come first */
 unsigned routes_allowed(struct node *n, const struct netmap_node *node,
 			struct prefix *out, unsigned *own);
 

@@ -69,7 +69,7 @@ int main(void)
 	printf("%u rules parsed and compiled in %.1f ms\n", RULES,
 	       (double)(time_now() - start) / 1e6);
 	start = time_now();
-	a = acl_new(r, &us, &peer, 1);
+	a = acl_new(r, &us, (struct prefix[2]){ { { { 0 } }, 0 } }, &peer, 1);
 	printf("table made in %.1f ms\n", (double)(time_now() - start) / 1e6);
 	tcp[22] = 1005 >> 8;
 	tcp[23] = 1005 & 255; /* tag t1 */

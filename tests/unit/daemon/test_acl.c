@@ -26,6 +26,8 @@ static struct flows_memo memo;
 static struct acl *a;
 static nsec_t now;
 
+static struct prefix overlay[2];
+
 static struct rules_node node(const char *name, const char *tags, uint32_t v4)
 {
 	return (struct rules_node){ .name = name, .tags = tags,
@@ -52,7 +54,7 @@ static void use(const char *text)
 	us.route_count = 1;
 	r = policy_compile(p, &us);
 	acl_free(a);
-	a = acl_new(r, &us, peers, ARRAY_SIZE(peers));
+	a = acl_new(r, &us, overlay, peers, ARRAY_SIZE(peers));
 	assert_non_null(a);
 	rules_free(r);
 	policy_free(p);

@@ -67,7 +67,7 @@ static void refused(void **state)
 /* Its default routes count with the choice alone, whatever accept-routes says. */
 static void chosen(void **state)
 {
-	struct prefix out[NETMAP_ROUTES_MAX + 2];
+	struct prefix out[ROUTES_ALLOWED_MAX];
 	char why[EXITNODE_WHY];
 	unsigned own;
 
