@@ -42,10 +42,20 @@ static bool any_open(const struct pathset *ps)
 	       pathset_streamed(ps, PATHSET_STREAM + 1);
 }
 
+/* any_alive() - TCP notices late that a NAT forgot a connection, pings soon */
+static bool any_alive(const struct pathset *ps)
+{
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++)
+		if (ps->path[i].used && ps->path[i].state != PATH_DEAD &&
+		    pathset_streamed(ps, ps->path[i].socket))
+			return true;
+	return false;
+}
+
 /* wanted() - would a stream help now? */
 static bool wanted(const struct pathset *ps, nsec_t now)
 {
-	if (!pathset_active(ps, now) || pathset_direct(ps) || any_open(ps))
+	if (!pathset_active(ps, now) || pathset_direct(ps) || any_alive(ps))
 		return false;
 	return ps->self.nat.no_udp || ps->peer.nat.no_udp ||
 	       ps->retry_step >= STUCK;
@@ -138,6 +148,8 @@ static nsec_t first(const struct pathset *ps, nsec_t now)
 {
 	bool both = listens(&ps->self.list) && listens(&ps->peer.list);
 
+	if (any_open(ps)) /* a dead one, which a new one replaces */
+		return nsec_add(now, waits[0]);
 	return both && !ps->controls ? nsec_add(now, COURTESY) : now;
 }
 
@@ -277,7 +289,7 @@ void pathset_stream_closed(struct pathset *ps, unsigned socket, nsec_t now)
 	ps->tcp.open[socket - PATHSET_STREAM] = false;
 	forget_paths(ps, socket, now);
 	pathset_tcp_say(ps, "connected once, closed now");
-	if (!any_open(ps))
+	if (!any_alive(ps))
 		wait_more(ps, now);
 }
 
@@ -286,6 +298,6 @@ void pathset_dial_failed(struct pathset *ps, const char *why, nsec_t now)
 	pathset_tcp_say(ps, why);
 	pathset_cross_stop(ps);
 	ps->tcp.dialling = ps->tcp.want_dial = false;
-	if (!any_open(ps))
+	if (!any_alive(ps))
 		wait_more(ps, now);
 }

@@ -311,6 +311,28 @@ static void a_silent_stream_is_left_for_the_relay(void **state)
 	done(&b);
 }
 
+static void a_dead_stream_is_replaced(void **state)
+{
+	struct lab b;
+
+	(void)state;
+	blocked(&b, 0);
+	run(&b, SEC(1));
+	b.mute = true;
+	while (b.node[0].use.best.kind == PATH_TCP)
+		run(&b, STEP);
+	run(&b, MSEC(900));
+	assert_int_equal(b.node[0].dials, 1);
+	b.mute = false; /* of the new one */
+	run(&b, SEC(8));
+	assert_true(both(&b, PATH_TCP));
+	assert_int_equal(b.node[0].dials, 2);
+	b.mute = true; /* one that never carries is not replaced for ever */
+	run(&b, SEC(1800));
+	assert_in_range(b.node[0].dials, 3, 32);
+	done(&b);
+}
+
 static void a_closed_stream_is_dialled_again(void **state)
 {
 	struct lab b;
@@ -557,6 +579,7 @@ int main(void)
 		cmocka_unit_test(udp_takes_over_by_itself),
 		cmocka_unit_test(udp_is_looked_for_without_a_hint),
 		cmocka_unit_test(a_silent_stream_is_left_for_the_relay),
+		cmocka_unit_test(a_dead_stream_is_replaced),
 		cmocka_unit_test(a_closed_stream_is_dialled_again),
 		cmocka_unit_test(refusals_are_counted_and_few),
 		cmocka_unit_test(only_attested_addresses_are_dialled),
