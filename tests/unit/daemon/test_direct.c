@@ -301,6 +301,68 @@ static void a_stranger_is_counted(void **state)
 	assert_int_equal(drops(&b, DROP_STREAM_UNPROVED), 1);
 }
 
+static void on_opened_with_much(void *owner, struct stream *s)
+{
+	uint8_t m[DIRECT_HELLO_MAX + 1] = { 0xad, 0x17, 0xd1, 0x5c };
+
+	(void)owner;
+	/* if it were read it would count as something else */
+	memcpy(m + 4, b.peer.hints[1], sizeof(b.peer.hints[1]));
+	(void)!stream_send(s, m, sizeof(m));
+}
+
+static void too_long_a_hello_is_cut(void **state)
+{
+	const struct stream_events e = { .opened = on_opened_with_much,
+					 .closed = on_closed };
+	char url[64];
+
+	(void)state;
+	closed = false;
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u", listens.port);
+	assert_non_null(stream_connect(&loop, url, DIRECT_PATH, SEC(15), 0, &e));
+	until(is_closed);
+	assert_int_equal(drops(&b, DROP_STREAM_UNPROVED), 1);
+}
+
+static unsigned opened;
+
+static void on_opened_mute(void *owner, struct stream *s)
+{
+	(void)owner;
+	(void)s;
+	opened++;
+}
+
+static bool all_opened_or_one_closed(void)
+{
+	return opened == DIRECT_UNPROVED || closed;
+}
+
+static void few_may_be_waiting_for_their_proof(void **state)
+{
+	const struct stream_events e = { .opened = on_opened_mute,
+					 .closed = on_closed };
+	struct stream *s[DIRECT_UNPROVED];
+	char url[64];
+
+	(void)state;
+	opened = 0;
+	closed = false;
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u", listens.port);
+	for (unsigned i = 0; i < DIRECT_UNPROVED; i++) {
+		s[i] = stream_connect(&loop, url, DIRECT_PATH, SEC(15), 0, &e);
+		assert_non_null(s[i]);
+	}
+	until(all_opened_or_one_closed);
+	assert_false(closed);
+	assert_non_null(stream_connect(&loop, url, DIRECT_PATH, SEC(15), 0, &e));
+	until(is_closed);
+	assert_int_equal(drops(&b, DROP_STREAM_REFUSED), 1);
+	for (unsigned i = 0; i < DIRECT_UNPROVED; i++)
+		stream_free(s[i]);
+}
+
 static void many_of_one_source_are_refused(void **state)
 {
 	const struct stream_events e = { .closed = on_closed };
@@ -432,6 +494,8 @@ int main(void)
 		WITH(who_is_not_known_is_turned_away),
 		WITH(who_has_another_key_is_turned_away),
 		WITH(a_stranger_is_counted),
+		WITH(too_long_a_hello_is_cut),
+		WITH(few_may_be_waiting_for_their_proof),
 		WITH(many_of_one_source_are_refused),
 		WITH(nothing_listens_when_off),
 		WITH(a_server_is_asked),
