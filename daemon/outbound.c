@@ -22,6 +22,7 @@
 
 enum {
 	TRAINS_MAX = 64, /* of one system call */
+	TURNS_STANDING = 4, /* full ones running: a queue of 900 KB or more */
 };
 
 /* One TUN read, cut and waiting to be sealed and sent. */
@@ -432,7 +433,8 @@ bool outbound_turn(struct worker *w)
 			break;
 		take_read(w, &t, (size_t)n);
 	}
-	aqm_end(&w->tx, t.full);
+	w->tx_full = t.full ? w->tx_full + 1 : 0;
+	aqm_end(&w->tx, w->tx_full >= TURNS_STANDING);
 	seal(w, &t);
 	send_all(w, &t);
 	return n > 0;

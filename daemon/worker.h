@@ -91,6 +91,7 @@ struct worker {
 	struct offload_packet *merge; /* OFFLOAD_MERGE_MAX */
 	struct offload_write *writes; /* OFFLOAD_MERGE_MAX */
 	unsigned merge_count;
+	unsigned tx_full; /* turns of the device running that ended full */
 	struct aqm tx, rx[WORKER_PORTS_MAX]; /* queues of the device, of sockets */
 	uint32_t lost_seen[WORKER_PORTS_MAX]; /* of udp.lost */
 	nsec_t now;
