@@ -336,6 +336,7 @@ void node_conf_defaults(struct node_conf *c)
 	c->log_level = LOG_LEVEL_INFO;
 	c->mtu = 1400;
 	c->port_mapping = true;
+	c->rotate_days = 30;
 	c->port_scan = 1;
 	c->tcp_port = NODE_CONF_TCP_AUTO;
 }

@@ -50,6 +50,7 @@ struct node_conf {
 	unsigned workers; /* Workers; 0: chosen */
 	char aead[32]; /* Aead: force an implementation; "" chosen */
 	uint32_t mark; /* FwMark; 0: daemon/exitnode.c sets one */
+	uint16_t rotate_days; /* RotateKey; 0: never by itself */
 	bool port_mapping; /* PortMapping: ask routers to let peers in; yes */
 	bool have_proxy; /* Proxy was given: the environment does not count */
 	struct proxy proxy; /* Proxy, ProxyUser, ProxyPassword, NoProxy */

@@ -490,6 +490,9 @@ const struct node_conf_row node_conf_rows[] = {
 	{ "Node", false, "PortMapping", &yes_no, MINE(port_mapping), 0, 0,
 	  "yes or no: ask the router, by PCP, NAT-PMP or UPnP, to forward our port, so "
 	  "that peers behind hard NATs reach this machine directly. Default yes." },
+	{ "Node", false, "RotateKey", &u16, MINE(rotate_days), 0, 3650,
+	  "Days until the tunnel key is replaced by itself, 1 to 3650; off or 0: never. A "
+	  "machine with stock WireGuard peers keeps its key. Default 30." },
 	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,
 	  "Force one implementation of packet encryption by its name. Default: the "
 	  "fastest that this CPU can run." },

@@ -142,7 +142,6 @@ void server_push(struct server *s)
 
 static void on_push(struct loop_timer *t, nsec_t now)
 {
-	(void)now;
 	server_push(container_of(t, struct server, push));
 }
 
@@ -312,10 +311,12 @@ static void on_login(struct session *x, json_t *o, bool join)
 				 server_wall_s(), s->approve };
 	const char *code = NULL, *why;
 	struct member *n = NULL;
+	struct key_public old = server_key_of(s, x);
 	unsigned before = s->members.count;
 
 	why = join ? enrol_join(&e, &n, &code) : enrol_login(&e, &n, &code);
 	x->instance = proto_number(o, "instance");
+	server_key_replaced(s, n, &old);
 	if (!why && may_be_copy(x, n)) {
 		ask_older(x, n, o);
 		return;

@@ -44,5 +44,11 @@ void server_tell(struct session *x, json_t *o); /* takes the reference */
 void server_push(struct server *s);
 /* server_send_token() - admission to the relays */
 void server_send_token(struct session *x, nsec_t now);
+/* server_key_of() - the tunnel key of the node that calls, as known; zero: none */
+struct key_public server_key_of(const struct server *s, const struct session *x);
+/* server_key_replaced() - the relay lets its old key, if that is another, in no more;
+ * takes NULL: the login failed */
+void server_key_replaced(struct server *s, const struct member *n,
+			 const struct key_public *old);
 /* server_load_policy() - at start; false: why is a sentence */
 must_check bool server_load_policy(struct server *s, char why[static 256]);

@@ -21,6 +21,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
+#include "daemon/rotation.h"
 #include "daemon/set.h"
 #include "daemon/status.h"
 
@@ -444,6 +445,17 @@ static void do_set(struct node *n, struct client *c, const json_t *o)
 		ctl_answer(n, c->number, json_object());
 }
 
+static void do_rotate_key(struct node *n, struct client *c, const json_t *o)
+{
+	char why[ROTATION_WHY];
+
+	(void)o;
+	if (rotation_now(n, why) < 0)
+		ctl_refuse(n, c->number, why);
+	else
+		ctl_answer(n, c->number, json_object());
+}
+
 static const struct {
 	const char *name;
 	bool changes;
@@ -454,6 +466,7 @@ static const struct {
 	{ "up", true, do_up },		  { "down", true, do_down },
 	{ "leave", true, do_leave },	  { "why", true, do_why },
 	{ "ping", true, do_ping },	  { "set", true, do_set },
+	{ "rotate-key", true, do_rotate_key },
 };
 
 static void take_request(struct node *n, struct client *c, const json_t *o)

@@ -145,8 +145,35 @@ static bool is_elsewhere(const struct node *n, const struct netmap_node *node)
 	return node->gateway && node->gateway != n->netmap.self.id;
 }
 
-static void remove_gone(struct node *n)
+/* What goes over to the tunnel of a peer's next key. */
+struct heir {
+	uint64_t id;
+	struct endpoint remote;
+	bool active;
+};
+
+/* inherit() - a peer with a new key is where it was; we call, since it cannot know that we
+ * have learned of the key */
+static void inherit(struct node *n, const struct heir *h, unsigned count, nsec_t now)
 {
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned k = 0; k < n->peer_count; k++) {
+			struct peer *p = n->peers[k];
+
+			if (p->id != h[i].id)
+				continue;
+			p->remembered = h[i].remote;
+			if (h[i].active)
+				peer_activate(n, p, now);
+			if (h[i].active)
+				tunnel_rehandshake(p->tunnel, true, now);
+		}
+}
+
+/* remove_gone() - out[]: those that come again with another key; their number */
+static unsigned remove_gone(struct node *n, struct heir *out)
+{
+	unsigned heirs = 0;
 	bool any = false;
 
 	for (unsigned i = n->peer_count; i-- > 0;) {
@@ -157,25 +184,33 @@ static void remove_gone(struct node *n)
 		if (p->id && (!node || node->id != p->id ||
 			      is_elsewhere(n, node))) {
 			log_info("peer %s: removed", p->name);
+			out[heirs++] = (struct heir){ p->id, p->remembered,
+						      p->active };
 			peer_free(n, p);
 			any = true;
 		}
 	}
 	if (any) /* before a new peer takes a slot that was theirs */
 		peers_publish_routes(n);
+	return heirs;
 }
 
 void network_apply(struct node *n, nsec_t now)
 {
 	struct peer **fresh;
-	unsigned count = 0;
+	struct heir *heirs;
+	unsigned count = 0, heir_count;
 
 	if (!n->up || !n->netmap.version)
 		return;
 	fresh = calloc(n->netmap.peer_count + 1, sizeof(*fresh));
-	if (!fresh)
+	heirs = calloc(n->peer_count + 1, sizeof(*heirs));
+	if (!fresh || !heirs) {
+		free(fresh);
+		free(heirs);
 		return;
-	remove_gone(n);
+	}
+	heir_count = remove_gone(n, heirs);
 	relays_update(n, now);
 	for (unsigned i = 0; i < n->netmap.peer_count; i++) {
 		const struct netmap_node *node = &n->netmap.peers[i];
@@ -194,7 +229,9 @@ void network_apply(struct node *n, nsec_t now)
 	nameserver_update(n);
 	router_update(n);
 	greet_peers(n, fresh, count, now);
+	inherit(n, heirs, heir_count, now);
 	free(fresh);
+	free(heirs);
 	for (unsigned i = 0; i < n->peer_count; i++)
 		peer_run(n, n->peers[i], now);
 }

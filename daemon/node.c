@@ -17,6 +17,7 @@
 #include "daemon/network.h"
 #include "daemon/peer.h"
 #include "daemon/relays.h"
+#include "daemon/rotation.h"
 #include "daemon/router.h"
 #include "daemon/streams.h"
 
@@ -83,6 +84,8 @@ static int start_timers(struct node *n)
 		err = loop_timer_init(&n->loop, &n->tick, on_tick);
 	if (!err)
 		err = loop_timer_init(&n->loop, &n->save, on_save);
+	if (!err)
+		err = rotation_start(n);
 	return err;
 }
 
@@ -158,6 +161,7 @@ void node_down(struct node *n)
 	loop_timer_done(&n->timer);
 	loop_timer_done(&n->tick);
 	loop_timer_done(&n->save);
+	rotation_stop(n);
 	aead_thread_free(n->aead);
 	n->aead = NULL;
 	n->ticking = n->save_pending = n->netmap_saved = false;

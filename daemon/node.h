@@ -17,6 +17,7 @@
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine, and what is beyond it
  *   exitnode   the peer through which all traffic leaves
+ *   rotation   a new tunnel key from time to time
  *   figures    counters for Prometheus
  *   ctl        the control socket; status, ping
  */
@@ -204,6 +205,7 @@ struct node {
 	struct router *router; /* NULL: no subnet of ours is in use */
 	bool detoured; /* the host sends all through us: exitnode.h */
 	struct loop_timer watchdog; /* watchdog.h */
+	struct loop_timer rotation; /* rotation.h */
 
 	/* figures */
 	struct scrape *scrape; /* NULL: not asked for */

@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/rand.h"
+#include "base/time.h"
 
 enum {
 	NODE_MAX = 16 * 1024, /* octets of node.json */
@@ -99,6 +100,10 @@ static bool read_node(struct state *s, const json_t *o)
 	if (port < 1024 || port > 65535)
 		return false;
 	s->port = (uint16_t)port;
+	s->tunnel_since_s = (uint64_t)json_integer_value(
+		json_object_get(o, "tunnel_since"));
+	if (!s->tunnel_since_s) /* of a release that did not keep it */
+		s->tunnel_since_s = time_wall() / SEC(1);
 	s->enrolled = json_is_true(json_object_get(o, "enrolled"));
 	s->joining = json_is_true(json_object_get(o, "joining"));
 	s->down = json_is_true(json_object_get(o, "down"));
@@ -124,6 +129,7 @@ static void make_new(struct state *s)
 
 	key_private_generate(&s->machine);
 	key_private_generate(&s->tunnel);
+	s->tunnel_since_s = time_wall() / SEC(1);
 	s->port = (uint16_t)(PORT_FIRST + prng_below(&g, PORT_COUNT));
 }
 
@@ -137,7 +143,8 @@ int state_save(const struct state *s)
 
 	if (s->joining)
 		hex_write(s->coord.secret, INVITE_SECRET_OCTETS, secret);
-	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b,s:b,s:I,s:s}",
+	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b,s:b,s:I,s:s,"
+		      "s:I}",
 		      "version", 1, "machine",
 		      key_private_text(&s->machine, machine), "tunnel",
 		      key_private_text(&s->tunnel, tunnel), "port", s->port,
@@ -147,7 +154,8 @@ int state_save(const struct state *s)
 		      "secret", secret, "offers", offers_json(s),
 		      "accept_routes", (int)s->accept_routes, "advertise_exit",
 		      (int)s->advertise_exit, "exit_id",
-		      (json_int_t)s->exit_id, "exit_name", s->exit_name);
+		      (json_int_t)s->exit_id, "exit_name", s->exit_name,
+		      "tunnel_since", (json_int_t)s->tunnel_since_s);
 	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 	err = text ? file_replace(state_path(s, "node.json", path), text,
 				  strlen(text), 0600) :

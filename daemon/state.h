@@ -24,6 +24,7 @@
 struct state {
 	char dir[PATH_MAX - 64];
 	struct key_private machine, tunnel;
+	uint64_t tunnel_since_s; /* since 1970: it was made */
 	uint16_t port; /* stable UDP port, 20000..31999 */
 	bool enrolled; /* the server knows us */
 	bool joining; /* an invite is waiting to be used */

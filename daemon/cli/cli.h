@@ -50,6 +50,7 @@ struct cli_command {
 int cmd_join(const struct cli_args *a);
 int cmd_up(const struct cli_args *a);
 int cmd_down(const struct cli_args *a);
+int cmd_rotate_key(const struct cli_args *a);
 int cmd_leave(const struct cli_args *a);
 int cmd_status(const struct cli_args *a);
 int cmd_bugreport(const struct cli_args *a);

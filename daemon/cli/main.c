@@ -32,6 +32,8 @@ static const struct cli_command commands[] = {
 	{ "set", "KEY", false, false, 0, cmd_set,
 	  "change one setting of this machine; KEY is hostname,\n"
 	  "        advertise-routes, accept-routes, advertise-exit or exit-node", "VALUE" },
+	{ "rotate-key", NULL, false, false, 0, cmd_rotate_key,
+	  "replace the tunnel key now; connections go on" },
 	{ "logs", NULL, false, false, OPTION_COUNT, cmd_logs,
 	  "what aditd logged; -c N: the last N lines" },
 	{ "dump", NULL, false, false, 0, cmd_dump,
