@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * fuzz_candidate.c - candidate lists: bounded, unique, in order of rank
+ * fuzz_candidate.c - candidate lists: bounded, in order of rank, unique for each protocol
  */
 #include <stdlib.h>
 
@@ -18,7 +18,9 @@ static void check(const struct candidate_list *l)
 				 candidate_priority(l->c[i - 1].kind))
 			abort();
 		for (unsigned j = 0; j < i; j++)
-			if (endpoint_eq(&l->c[i].at, &l->c[j].at))
+			if (endpoint_eq(&l->c[i].at, &l->c[j].at) &&
+			    candidate_is_tcp(l->c[i].kind) ==
+				    candidate_is_tcp(l->c[j].kind))
 				abort();
 	}
 }
