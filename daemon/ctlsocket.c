@@ -5,6 +5,7 @@
  * Answers go into a large socket buffer without waiting; a client that does not read
  * them is cut off rather than waited for.
  */
+#include "daemon/admission.h"
 #include "daemon/ctlsocket.h"
 
 #include <errno.h>
@@ -364,9 +365,7 @@ static void on_left_timer(struct loop_timer *t, nsec_t now)
 	netmap_init(&n->netmap);
 	unlink(state_path(&n->state, "netmap.json", path));
 	unlink(state_path(&n->state, "paths.json", path));
-	unlink(state_path(&n->state, "relay.token", path));
-	secret_wipe(n->token, n->token_n);
-	n->token_n = 0;
+	admission_forget(n);
 	if (state_save(&n->state) < 0)
 		log_error("node.json cannot be written");
 	if (ok)

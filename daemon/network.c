@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/log.h"
 #include "base/resident.h"
+#include "daemon/admission.h"
 #include "daemon/cross.h"
 #include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
@@ -300,6 +300,8 @@ static void on_state(void *owner, bool connected, const char *why)
 	n->coord_connected = connected;
 	if (connected)
 		discovery_local_changed(n, time_now());
+	else
+		admission_recall(n);
 	ctl_join_progress(n, connected ? NULL : why);
 }
 
@@ -331,6 +333,7 @@ static void on_refused(void *owner, const char *why)
 	snprintf(n->coord_says, sizeof(n->coord_says), "%s", why);
 
 	log_error("coordination server: refused: %s", why);
+	admission_forget(n);
 	if (n->state.joining) {
 		n->state.joining = false;
 		invite_wipe(&n->state.coord);
@@ -384,35 +387,6 @@ static void learn_clock(struct node *n, uint64_t expiry_s)
 	discovery_run(n, time_now());
 }
 
-/* keep_token() - on disk, so that a node that starts while the coordination server is
- * dead is still admitted to the relays that live */
-static void keep_token(const struct node *n, const uint8_t *token, size_t octets)
-{
-	char path[PATH_MAX];
-	int err = file_replace(state_path(&n->state, "relay.token", path), token,
-			       octets, 0600);
-
-	if (err)
-		log_warn("relay.token: %s; a restart without the server will have "
-			 "no relay", strerror(-err));
-}
-
-/* recall_token() - the one of before; relays refuse it if it is too old */
-static void recall_token(struct node *n)
-{
-	char path[PATH_MAX], *token;
-	size_t octets;
-
-	if (n->token_n || file_read_secret(state_path(&n->state, "relay.token",
-						      path),
-					   RELAY_TOKEN_MAX, &token, &octets))
-		return;
-	if (octets == TOKEN_OCTETS)
-		relays_set_token(n, (const uint8_t *)token, octets, time_now());
-	secret_wipe(token, octets);
-	free(token);
-}
-
 static void on_seen(void *owner, const struct endpoint *at)
 {
 	cross_seen(owner, at, time_now());
@@ -421,8 +395,7 @@ static void on_seen(void *owner, const struct endpoint *at)
 static void on_token(void *owner, const uint8_t *token, size_t octets)
 {
 	learn_clock(owner, token_expiry(token, octets));
-	keep_token(owner, token, octets);
-	relays_set_token(owner, token, octets, time_now());
+	admission_set(owner, token, octets);
 }
 
 static void on_signal(void *owner, const struct key_public *from,
@@ -482,8 +455,6 @@ void network_start(struct node *n)
 	choose_hostname(n, p.hostname);
 	n->coord = coord_client_new(&p);
 	secret_wipe(p.invite_secret, sizeof(p.invite_secret));
-	if (n->state.enrolled)
-		recall_token(n);
 	if (n->coord)
 		routes_tell_offer(n);
 	else

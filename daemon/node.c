@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/admission.h"
 #include "daemon/discovery.h"
 #include "daemon/exitnode.h"
 #include "daemon/host.h"
@@ -86,6 +87,8 @@ static int start_timers(struct node *n)
 		err = loop_timer_init(&n->loop, &n->save, on_save);
 	if (!err)
 		err = rotation_start(n);
+	if (!err)
+		err = admission_init(n);
 	return err;
 }
 
@@ -162,6 +165,7 @@ void node_down(struct node *n)
 	loop_timer_done(&n->tick);
 	loop_timer_done(&n->save);
 	rotation_stop(n);
+	loop_timer_done(&n->recall);
 	aead_thread_free(n->aead);
 	n->aead = NULL;
 	n->ticking = n->save_pending = n->netmap_saved = false;

@@ -186,6 +186,7 @@ struct node {
 	struct proxy proxy; /* for TLS; host "": none */
 	uint8_t token[RELAY_TOKEN_MAX];
 	size_t token_n;
+	struct loop_timer recall; /* admission.h */
 
 	/* network */
 	struct netmap netmap;

@@ -76,6 +76,16 @@ static unsigned free_slot(const struct node *n)
 	return i;
 }
 
+/* peers_look_again() - for another way than the slots that have closed */
+static void peers_look_again(struct node *n, nsec_t now)
+{
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths) {
+			relays_tell(n, n->peers[i], now);
+			peer_run(n, n->peers[i], now);
+		}
+}
+
 /* close_gone() - and what went through them looks for another way */
 static bool close_gone(struct node *n, nsec_t now)
 {
@@ -90,11 +100,8 @@ static bool close_gone(struct node *n, nsec_t now)
 		close_slot(s);
 		gone++;
 	}
-	for (unsigned i = 0; gone && i < n->peer_count; i++)
-		if (n->peers[i]->paths) {
-			relays_tell(n, n->peers[i], now);
-			peer_run(n, n->peers[i], now);
-		}
+	if (gone)
+		peers_look_again(n, now);
 	return gone;
 }
 
@@ -137,6 +144,16 @@ void relays_close(struct node *n)
 			send_control(n, i, &out);
 		close_slot(s);
 	}
+}
+
+void relays_abandon(struct node *n, nsec_t now)
+{
+	secret_wipe(n->token, sizeof(n->token));
+	n->token_n = 0;
+	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
+		if (n->relays[i].client)
+			close_slot(&n->relays[i]);
+	peers_look_again(n, now);
 }
 
 void relays_set_token(struct node *n, const uint8_t *token, size_t octets,

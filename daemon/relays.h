@@ -14,6 +14,9 @@
 /* relays_update() - the netmap's relays changed: open and close registrations */
 void relays_update(struct node *n, nsec_t now);
 void relays_set_token(struct node *n, const uint8_t *token, size_t octets, nsec_t now);
+/* relays_abandon() - every registration ends without a word, and so does the token: we are
+ * not, or not the only one, who may have it */
+void relays_abandon(struct node *n, nsec_t now);
 void relays_run(struct node *n, nsec_t now); /* poll all, notice changes */
 void relays_close(struct node *n);
 nsec_t relays_next_expiry(const struct node *n);
