@@ -38,6 +38,14 @@ void *ring_reserve(struct ring *r)
 	return head - tail > r->mask ? NULL : slot_at(r, head);
 }
 
+uint32_t ring_room(struct ring *r)
+{
+	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
+
+	return r->mask + 1 - (head - tail);
+}
+
 void ring_publish(struct ring *r)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);

@@ -30,6 +30,8 @@ void ring_done(struct ring *r); /* safe on zeroed memory */
 
 /* ring_reserve() - the slot to fill next, or NULL when full (writer's side) */
 void *ring_reserve(struct ring *r);
+/* ring_room() - slots that are free at least (writer's side) */
+uint32_t ring_room(struct ring *r);
 /* ring_publish() - the reserved slot is filled (writer's side) */
 void ring_publish(struct ring *r);
 /* ring_peek() - the oldest slot, or NULL when empty (reader's side) */

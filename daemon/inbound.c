@@ -207,6 +207,13 @@ static bool is_elsewhere(const struct fwd_peer *p, const struct endpoint *from,
 	       !endpoint_eq(&e->best.to, from);
 }
 
+/* is_crowded() - the rest of the control ring is for relays' frames, which only a member
+ * can have sent, and for the packet path's own notes: a flood by strangers takes the rest */
+static bool is_crowded(struct worker *w, const uint8_t *m, size_t n)
+{
+	return !relay_is(m, n) && ring_room(w->notes) <= WORKER_RING_KEPT;
+}
+
 static void to_control(struct worker *w, const struct udp_in *in,
 		       const uint8_t *m, size_t n, unsigned port)
 {
@@ -214,6 +221,10 @@ static void to_control(struct worker *w, const struct udp_in *in,
 
 	if (n > WORKER_NOTE_DATA) {
 		drop_count(&w->drops, DROP_BAD_LENGTH);
+		return;
+	}
+	if (is_crowded(w, m, n)) {
+		drop_count(&w->drops, DROP_CONTROL_RING_FULL);
 		return;
 	}
 	note = worker_note(w, NOTE_DATAGRAM);

@@ -20,7 +20,8 @@
 #include "daemon/streams.h"
 
 enum {
-	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded */
+	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded; and
+			  * how many are taken where a relay vouches */
 };
 
 static bool is_stream(const struct pathset_source *src)
@@ -85,16 +86,31 @@ static enum drop take_response(struct node *n, uint8_t *m, size_t octets,
 	return DROP_NONE;
 }
 
+/* pass_vouched() - a relay or a stream's proof stands for the sender: no cookie, which
+ * could not come back anyway, and no share in the load that strangers make */
+static enum drop pass_vouched(struct node *n, const uint8_t *m, size_t octets,
+			      const struct pathset_source *src, nsec_t now)
+{
+	struct gate_result r;
+
+	gate_check(n->gate, m, octets, &src->from, false, now, &r);
+	if (r.verdict != DROP_NONE)
+		return r.verdict;
+	return ++n->vouched_this_turn > LOAD_LIMIT ? DROP_UNDER_LOAD : DROP_NONE;
+}
+
 /* pass_gate() - mac1, cookie, rate; answers with a cookie reply where due */
 static enum drop pass_gate(struct node *n, const uint8_t *m, size_t octets,
 			   const struct pathset_source *src, nsec_t now)
 {
 	struct gate_result r;
 
+	if (src->relayed || is_stream(src))
+		return pass_vouched(n, m, octets, src, now);
 	n->handshakes_this_turn++;
 	gate_check(n->gate, m, octets, &src->from,
 		   n->handshakes_this_turn > LOAD_LIMIT, now, &r);
-	if (r.reply_n && !src->relayed && !is_stream(src))
+	if (r.reply_n)
 		node_send(n, src->socket, &src->from, 0, r.reply, r.reply_n);
 	return r.verdict;
 }
@@ -283,7 +299,7 @@ void notes_ready(struct node *n, nsec_t now)
 
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
-	n->handshakes_this_turn = 0;
+	n->handshakes_this_turn = n->vouched_this_turn = 0;
 	streams_collect(n);
 	for (unsigned i = 0; i < n->worker_count; i++) {
 		more |= take_ring(n, &n->rings[i], now);

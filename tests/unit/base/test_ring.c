@@ -16,6 +16,7 @@ static void fills_and_empties(void **state)
 	(void)state;
 	assert_int_equal(ring_init(&r, sizeof(int), 4), 0);
 	assert_null(ring_peek(&r));
+	assert_int_equal(ring_room(&r), 4);
 	for (int i = 0; i < 4; i++) {
 		int *slot = ring_reserve(&r);
 
@@ -24,6 +25,7 @@ static void fills_and_empties(void **state)
 		ring_publish(&r);
 	}
 	assert_null(ring_reserve(&r));
+	assert_int_equal(ring_room(&r), 0);
 	for (int i = 0; i < 4; i++) {
 		int *slot = ring_peek(&r);
 
