@@ -5,7 +5,6 @@
  * Answers go into a large socket buffer without waiting; a client that does not read
  * them is cut off rather than waited for.
  */
-#include "daemon/admission.h"
 #include "daemon/ctlsocket.h"
 
 #include <errno.h>
@@ -19,7 +18,7 @@
 #include "base/log.h"
 #include "daemon/ctl.h"
 #include "daemon/ctllisten.h"
-#include "daemon/network.h"
+#include "daemon/enrolment.h"
 #include "daemon/peer.h"
 #include "daemon/pinger.h"
 #include "daemon/rotation.h"
@@ -32,8 +31,6 @@ enum {
 	ANSWER_BUFFER = 8 << 20, /* octets of unread answers */
 	READER_BUFFER = 1 << 20, /* of those who are not root */
 };
-
-#define JOIN_PATIENCE SEC(20)
 
 struct client {
 	struct loop_watch watch;
@@ -52,14 +49,6 @@ struct ctl {
 	int fd;
 	unsigned next_number;
 	struct client *clients[CLIENTS_MAX];
-	unsigned joiner; /* client that waits for a join; 0: none */
-	bool join_wait; /* until a relay is there, too */
-	struct loop_timer join_timer;
-	char join_why[256]; /* last trouble on the way */
-	bool raised; /* the node is up for this join only, so far */
-	unsigned leaver; /* client that waits for a leave */
-	bool left_ok;
-	struct loop_timer left_timer; /* the rest of a leave, outside its callback */
 };
 
 /* ---- answers ---- */
@@ -121,18 +110,11 @@ void ctl_refuse(struct node *n, unsigned client, const char *why)
 	send_line(n, client, json_pack("{s:b,s:s}", "ok", 0, "error", why));
 }
 
-/* refuse_as() - with a code that adit turns into an exit status of its own */
-static void refuse_as(struct node *n, unsigned client, const char *code,
-		      const char *why)
+void ctl_refuse_as(struct node *n, unsigned client, const char *code,
+		   const char *why)
 {
 	send_line(n, client, json_pack("{s:b,s:s,s:s}", "ok", 0, "error", why,
 				       "code", code));
-}
-
-/* refuse_unjoined() - for what only a member can do; adit then exits with 5 */
-static void refuse_unjoined(struct node *n, unsigned client, const char *why)
-{
-	refuse_as(n, client, "needs-join", why);
 }
 
 void ctl_event(struct node *n, unsigned client, json_t *event)
@@ -140,145 +122,20 @@ void ctl_event(struct node *n, unsigned client, json_t *event)
 	send_line(n, client, json_pack("{s:o}", "event", event));
 }
 
-/* ---- join ---- */
-
-static void end_join(struct node *n, const char *why)
-{
-	struct ctl *ctl = n->ctl;
-	unsigned client = ctl->joiner;
-
-	ctl->joiner = 0;
-	loop_timer_at(&ctl->join_timer, NSEC_NEVER);
-	if (why)
-		ctl_refuse(n, client, why);
-	else
-		ctl_answer(n, client, status_self(n));
-}
-
-static bool have_relay(const struct node *n)
-{
-	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
-		if (n->relays[i].status.registered)
-			return true;
-	return n->netmap.relay_count == 0;
-}
-
-void ctl_join_progress(struct node *n, const char *why)
-{
-	if (!n->ctl || !n->ctl->joiner)
-		return;
-	if (why)
-		snprintf(n->ctl->join_why, sizeof(n->ctl->join_why), "%s", why);
-}
-
-void ctl_join_refused(struct node *n, const char *why)
-{
-	if (!n->ctl || !n->ctl->joiner)
-		return;
-	end_join(n, why);
-	loop_timer_at(&n->ctl->join_timer, time_now()); /* not in a callback */
-}
-
-void ctl_join_done(struct node *n)
-{
-	if (!n->ctl || !n->ctl->joiner || !n->state.enrolled)
-		return;
-	if (n->ctl->join_wait && !have_relay(n))
-		loop_timer_at(&n->ctl->join_timer, time_now() + MSEC(50));
-	else
-		end_join(n, NULL);
-}
-
-/* lower() - a failed join leaves no device behind that it had raised */
-static void lower(struct node *n)
-{
-	if (n->ctl->raised && !n->state.enrolled && n->up)
-		node_down(n);
-	n->ctl->raised = false;
-}
-
-static void give_up_join(struct node *n)
-{
-	char why[800];
-
-	if (n->state.enrolled) { /* the invite is used, the keys are known */
-		end_join(n, "this node is in the network now, but the server has "
-			 "not sent its map; adit status shows when it comes");
-		return;
-	}
-	network_stop(n);
-	n->state.joining = false;
-	snprintf(why, sizeof(why), "no success at %.256s within 20 s (%.200s); "
-		 "check that the server runs and can be reached, then use the "
-		 "invite again", n->state.coord.url,
-		 n->ctl->join_why[0] ? n->ctl->join_why : "no answer");
-	invite_wipe(&n->state.coord);
-	if (state_save(&n->state) < 0)
-		log_error("node.json cannot be written");
-	end_join(n, why);
-	lower(n);
-}
-
-static nsec_t join_started;
-
-static void on_join_timer(struct loop_timer *t, nsec_t now)
-{
-	struct node *n = container_of(t, struct ctl, join_timer)->node;
-
-	if (!n->ctl->joiner) { /* refused */
-		lower(n);
-		return;
-	}
-	if (n->state.enrolled && n->netmap.version) {
-		if (have_relay(n) || nsec_since(join_started, now) > SEC(5))
-			end_join(n, NULL);
-		else
-			loop_timer_at(t, now + MSEC(50));
-		return;
-	}
-	if (nsec_since(join_started, now) >= JOIN_PATIENCE)
-		give_up_join(n);
-	else
-		loop_timer_at(t, join_started + JOIN_PATIENCE);
-}
+/* ---- commands ---- */
 
 static void do_join(struct node *n, struct client *c, const json_t *o)
 {
-	const char *invite = json_string_value(json_object_get(o, "invite"));
-	const char *host = json_string_value(json_object_get(o, "hostname"));
-	char why[512];
-
-	if (!invite) {
-		ctl_refuse(n, c->number, "join needs an invite");
-		return;
-	}
-	if (n->ctl->joiner) {
-		ctl_refuse(n, c->number, "a join is under way already");
-		return;
-	}
-	if (host && strlen(host) >= NETMAP_NAME) {
-		ctl_refuse(n, c->number, "the host name is too long; give one "
-			   "of at most 63 characters");
-		return;
-	}
-	n->ctl->raised = !n->up;
-	if (!n->up && node_up(n, why) < 0) {
-		ctl_refuse(n, c->number, why);
-		return;
-	}
-	n->ctl->joiner = c->number;
-	n->ctl->join_wait = json_is_true(json_object_get(o, "wait"));
-	n->ctl->join_why[0] = 0;
-	join_started = time_now();
-	if (network_join(n, invite, host, why) < 0) {
-		end_join(n, why);
-		lower(n);
-		return;
-	}
-	loop_timer_at(&n->ctl->join_timer, join_started + JOIN_PATIENCE);
+	enrolment_join(n, c->number, json_string_value(json_object_get(o, "invite")),
+		       json_string_value(json_object_get(o, "hostname")),
+		       json_is_true(json_object_get(o, "wait")));
 }
 
-/* ---- the other commands ---- */
+static void do_leave(struct node *n, struct client *c, const json_t *o)
+{
+	(void)o;
+	enrolment_leave(n, c->number);
+}
 
 static void do_status(struct node *n, struct client *c, const json_t *o)
 {
@@ -304,7 +161,7 @@ static void do_up(struct node *n, struct client *c, const json_t *o)
 	char why[512];
 
 	if (!n->state.enrolled && !n->conf.peer_count) {
-		refuse_unjoined(n, c->number, "this node is in no network yet; "
+		ctl_refuse_as(n, c->number, "needs-join", "this node is in no network yet; "
 				"run adit join with an invite");
 		return;
 	}
@@ -319,18 +176,9 @@ static void do_up(struct node *n, struct client *c, const json_t *o)
 	ctl_answer(n, c->number, json_object());
 }
 
-/* is_leaving() - then the rest has to wait for the server's word */
-static bool is_leaving(struct node *n, struct client *c)
-{
-	if (n->ctl->leaver)
-		ctl_refuse(n, c->number, "this node is leaving its network; try "
-			   "again in 3 seconds");
-	return n->ctl->leaver != 0;
-}
-
 static void do_down(struct node *n, struct client *c, const json_t *o)
 {
-	if (is_leaving(n, c))
+	if (enrolment_is_leaving(n, c->number))
 		return;
 	if (n->up)
 		node_down(n);
@@ -339,52 +187,6 @@ static void do_down(struct node *n, struct client *c, const json_t *o)
 		log_warn("node.json cannot be written; down does not last over "
 			 "a restart");
 	ctl_answer(n, c->number, json_object());
-}
-
-static void on_left(struct node *n, bool ok)
-{
-	n->ctl->left_ok = ok;
-	loop_timer_at(&n->ctl->left_timer, time_now());
-}
-
-static void on_left_timer(struct loop_timer *t, nsec_t now)
-{
-	struct node *n = container_of(t, struct ctl, left_timer)->node;
-	unsigned client = n->ctl->leaver;
-	bool ok = n->ctl->left_ok;
-	char path[PATH_MAX];
-
-	n->ctl->leaver = 0;
-	node_down(n);
-	n->state.enrolled = n->state.joining = false;
-	n->state.offer_count = 0;
-	n->state.accept_routes = n->state.advertise_exit = false;
-	n->state.exit_id = 0;
-	memset(&n->state.coord, 0, sizeof(n->state.coord));
-	netmap_done(&n->netmap);
-	netmap_init(&n->netmap);
-	unlink(state_path(&n->state, "netmap.json", path));
-	unlink(state_path(&n->state, "paths.json", path));
-	admission_forget(n);
-	if (state_save(&n->state) < 0)
-		log_error("node.json cannot be written");
-	if (ok)
-		ctl_answer(n, client, json_object());
-	else
-		ctl_refuse(n, client, "left here, but the server could not be "
-			   "told; remove this node there: adit-coord remove");
-}
-
-static void do_leave(struct node *n, struct client *c, const json_t *o)
-{
-	if (!n->state.enrolled) {
-		refuse_unjoined(n, c->number, "this node is in no network");
-		return;
-	}
-	if (is_leaving(n, c))
-		return;
-	n->ctl->leaver = c->number;
-	network_leave(n, on_left);
 }
 
 static struct peer *named_peer(struct node *n, struct client *c, const json_t *o)
@@ -476,7 +278,7 @@ static void take_request(struct node *n, struct client *c, const json_t *o)
 		if (strcmp(cmd, commands[i].name))
 			continue;
 		if (commands[i].changes && !c->may_change)
-			refuse_as(n, c->number, "not-permitted", "only root may "
+			ctl_refuse_as(n, c->number, "not-permitted", "only root may "
 				  "do this; others may read status and version");
 		else
 			commands[i].run(n, c, o);
@@ -599,8 +401,7 @@ int ctl_open(struct node *n, char why[static 512])
 	ctl->node = n;
 	ctl->fd = fd;
 	n->ctl = ctl;
-	if (loop_timer_init(&n->loop, &ctl->join_timer, on_join_timer) < 0 ||
-	    loop_timer_init(&n->loop, &ctl->left_timer, on_left_timer) < 0 ||
+	if (enrolment_init(n) < 0 ||
 	    loop_watch_add(&n->loop, &ctl->watch, fd, on_connect) < 0) {
 		snprintf(why, 512, "out of memory");
 		return -ENOMEM;
@@ -618,8 +419,7 @@ void ctl_close(struct node *n)
 		if (ctl->clients[i])
 			drop_client(ctl->clients[i]);
 	loop_watch_del(&ctl->watch);
-	loop_timer_done(&ctl->join_timer);
-	loop_timer_done(&ctl->left_timer);
+	enrolment_done(n);
 	close(ctl->fd);
 	unlink(n->conf.socket);
 	free(ctl);

@@ -18,9 +18,6 @@ void ctl_close(struct node *n); /* removes the socket; takes a node without one 
  * that has gone is no error. */
 void ctl_answer(struct node *n, unsigned client, struct json_t *result);
 void ctl_refuse(struct node *n, unsigned client, const char *why);
+/* ctl_refuse_as() - with a code that adit turns into an exit status of its own (ctl.h) */
+void ctl_refuse_as(struct node *n, unsigned client, const char *code, const char *why);
 void ctl_event(struct node *n, unsigned client, struct json_t *event);
-
-/* What a pending `adit join` waits for. */
-void ctl_join_progress(struct node *n, const char *why);
-void ctl_join_refused(struct node *n, const char *why);
-void ctl_join_done(struct node *n);

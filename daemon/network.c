@@ -14,8 +14,8 @@
 #include "base/resident.h"
 #include "daemon/admission.h"
 #include "daemon/cross.h"
-#include "daemon/ctlsocket.h"
 #include "daemon/discovery.h"
+#include "daemon/enrolment.h"
 #include "daemon/host.h"
 #include "daemon/nameserver.h"
 #include "daemon/peer.h"
@@ -302,7 +302,7 @@ static void on_state(void *owner, bool connected, const char *why)
 		discovery_local_changed(n, time_now());
 	else
 		admission_recall(n);
-	ctl_join_progress(n, connected ? NULL : why);
+	enrolment_progress(n, connected ? NULL : why);
 }
 
 static void on_joined(void *owner)
@@ -340,7 +340,7 @@ static void on_refused(void *owner, const char *why)
 		if (state_save(&n->state) < 0)
 			log_error("node.json cannot be written");
 	}
-	ctl_join_refused(n, why);
+	enrolment_refused(n, why);
 }
 
 void network_save(struct node *n)
@@ -368,7 +368,7 @@ static void on_netmap(void *owner)
 	}
 	peers_save_soon(n);
 	network_apply(n, time_now());
-	ctl_join_done(n);
+	enrolment_joined(n);
 }
 
 /* learn_clock() - a token is fresh when it comes: its expiry tells the server's time, by

@@ -122,6 +122,7 @@ struct route_check {
 /* A pending `adit ping`. See pinger.h. */
 struct pinger;
 struct ctl;
+struct enrolment;
 struct nameserver;
 struct router;
 
@@ -218,6 +219,7 @@ struct node {
 
 	/* ctl */
 	struct ctl *ctl;
+	struct enrolment *enrolment;
 	struct pinger *pingers;
 	uint32_t next_ping;
 };
