@@ -14,6 +14,7 @@ int ring_init(struct ring *r, size_t slot_octets, uint32_t count)
 		return -ENOMEM;
 	r->slot_octets = slot_octets;
 	r->mask = count - 1;
+	r->first = 0;
 	atomic_init(&r->head, 0);
 	atomic_init(&r->tail, 0);
 	return 0;
@@ -27,7 +28,7 @@ void ring_done(struct ring *r)
 
 static void *slot_at(struct ring *r, uint32_t i)
 {
-	return r->slots + (size_t)(i & r->mask) * r->slot_octets;
+	return r->slots + (size_t)((i - r->first) & r->mask) * r->slot_octets;
 }
 
 void *ring_reserve(struct ring *r)
@@ -35,6 +36,8 @@ void *ring_reserve(struct ring *r)
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
 
+	if (head == tail) /* the reader looks at `first` only when there is a slot */
+		r->first = head;
 	return head - tail > r->mask ? NULL : slot_at(r, head);
 }
 

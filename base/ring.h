@@ -5,7 +5,8 @@
  * Theory: fixed slots, two counters, each written by one side only (Lamport 1977).
  * The writer publishes with a release store, the reader takes with an acquire
  * load. When it is full the writer is told so and counts a drop: a flood of
- * control packets cannot stall or grow the packet path.
+ * control packets cannot stall or grow the packet path. An empty ring begins anew at
+ * its first slot: what is never deep touches little memory.
  */
 #pragma once
 
@@ -21,6 +22,7 @@ struct ring {
 	size_t slot_octets;
 	uint32_t mask; /* slot count - 1; the count is a power of two */
 	_Alignas(64) _Atomic uint32_t head; /* next to write */
+	uint32_t first; /* counter of the first slot; the writer's, while empty */
 	_Alignas(64) _Atomic uint32_t tail; /* next to read */
 };
 

@@ -36,6 +36,34 @@ static void fills_and_empties(void **state)
 	ring_done(&r);
 }
 
+static void empty_begins_anew(void **state)
+{
+	struct ring r;
+	int *first;
+
+	(void)state;
+	assert_int_equal(ring_init(&r, sizeof(int), 4), 0);
+	first = ring_reserve(&r);
+	for (int i = 0; i < 10; i++) { /* never deeper than one */
+		assert_ptr_equal(ring_reserve(&r), first);
+		ring_publish(&r);
+		assert_ptr_equal(ring_peek(&r), first);
+		ring_release(&r);
+	}
+	for (int i = 0; i < 6; i++) { /* never empty: all slots in turn */
+		int *slot = ring_reserve(&r);
+
+		assert_ptr_equal(slot, first + i % 4);
+		*slot = i;
+		ring_publish(&r);
+		if (i < 2)
+			continue;
+		assert_int_equal(*(int *)ring_peek(&r), i - 2);
+		ring_release(&r);
+	}
+	ring_done(&r);
+}
+
 enum {
 	ROUNDS = 100000
 };
@@ -81,6 +109,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fills_and_empties),
+		cmocka_unit_test(empty_begins_anew),
 		cmocka_unit_test(two_threads),
 	};
 
