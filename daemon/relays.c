@@ -349,13 +349,25 @@ void relays_input(struct node *n, uint8_t *m, size_t octets, unsigned port,
 	relays_run(n, now);
 }
 
-size_t relays_header(struct node *n, unsigned slot, const struct key_public *peer,
-		     uint8_t out[static RELAY_HEADER_MAX], struct endpoint *to,
-		     nsec_t now)
+/* frame_header() - of a message that is no traffic by itself */
+static size_t frame_header(struct node *n, unsigned slot, const struct key_public *peer,
+			   uint8_t out[static RELAY_HEADER_MAX], struct endpoint *to,
+			   nsec_t now)
 {
 	if (slot >= NETMAP_RELAYS_MAX || !n->relays[slot].client)
 		return 0;
 	return relay_client_header(n->relays[slot].client, peer, out, to, now);
+}
+
+size_t relays_header(struct node *n, unsigned slot, const struct key_public *peer,
+		     uint8_t out[static RELAY_HEADER_MAX], struct endpoint *to,
+		     nsec_t now)
+{
+	size_t h = frame_header(n, slot, peer, out, to, now);
+
+	if (h)
+		relays_traffic(n, slot, now);
+	return h;
 }
 
 void relays_send(struct node *n, unsigned slot, const struct key_public *peer,
@@ -363,7 +375,7 @@ void relays_send(struct node *n, unsigned slot, const struct key_public *peer,
 {
 	uint8_t frame[RELAY_HEADER_MAX + BOX_MAX];
 	struct endpoint to;
-	size_t h = relays_header(n, slot, peer, frame, &to, now);
+	size_t h = frame_header(n, slot, peer, frame, &to, now);
 
 	if (!h || octets > BOX_MAX) {
 		drop_count(&n->drops, DROP_NO_PATH);

@@ -25,12 +25,14 @@ nsec_t relays_next_expiry(const struct node *n);
 void relays_input(struct node *n, uint8_t *m, size_t octets, unsigned port,
 		  const struct endpoint *from, nsec_t now);
 
-/* relays_header() - as relay_client_header() for a slot; 0: not registered */
+/* relays_header() - as relay_client_header() for a slot, for data that will follow or a
+ * handshake: the relay counts as busy; 0: not registered */
 size_t relays_header(struct node *n, unsigned slot, const struct key_public *peer,
 		     uint8_t out[static RELAY_HEADER_MAX], struct endpoint *to,
 		     nsec_t now);
 /* relays_port() - the port that this relay is reached by: a main one, or its stream */
 unsigned relays_port(const struct node *n, unsigned slot);
+/* relays_send() - a discovery message; the relay may stay idle */
 void relays_send(struct node *n, unsigned slot, const struct key_public *peer,
 		 const uint8_t *m, size_t octets, nsec_t now);
 

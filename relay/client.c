@@ -450,7 +450,6 @@ size_t relay_client_header(struct relay_client *c, const struct key_public *peer
 
 	if (!c->registered)
 		return 0;
-	relay_client_traffic(c, now);
 	channel = peers_want(&c->peers, peer, now);
 	*to = on_stream(c) ? (struct endpoint){ 0 } : c->p.at[c->at];
 	if (channel)

@@ -98,8 +98,8 @@ size_t relay_client_header(struct relay_client *c, const struct key_public *peer
 			   uint8_t out[static RELAY_HEADER_MAX],
 			   struct endpoint *to, nsec_t now);
 
-/* relay_client_traffic() - data moves over this relay, by headers that the caller has
- * kept; at most a few calls a second. Asks for pings that find a dead relay in a second */
+/* relay_client_traffic() - data moves over this relay; at most a few calls a second. Asks
+ * for pings that find a dead relay in a second; without, they come each 12 s */
 void relay_client_traffic(struct relay_client *c, nsec_t now);
 
 /* relay_client_sender() - whose frame was it? From the header's channel; false if the

@@ -254,6 +254,7 @@ static size_t send_data(struct world *w, unsigned i, unsigned to, const char *te
 
 	if (!h)
 		return 0;
+	relay_client_traffic(w->node[i].client, w->now);
 	memcpy(m + h, text, strlen(text));
 	fly(w, &w->node[i].at, &e, m, h + strlen(text));
 	return h;
@@ -299,6 +300,17 @@ static void test_idle_is_cheap(void **state)
 	before = w->sent;
 	run(w, SEC(120));
 	assert_in_range(w->sent - before, 2 * 8, 2 * 12);
+	before = w->sent;
+	for (int i = 0; i < 24; i++) { /* a question in a while is no traffic */
+		uint8_t m[RELAY_HEADER_MAX];
+		struct endpoint to;
+
+		assert_true(relay_client_header(w->node[0].client,
+						&w->node[1].public, m, &to,
+						w->now));
+		run(w, SEC(5));
+	}
+	assert_in_range(w->sent - before, 2 * 8, 2 * 12 + 2);
 	assert_true(registered(w, 0) && registered(w, 1));
 	world_free(w);
 }
