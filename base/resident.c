@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * resident.c - memory that only the start needed
+ * resident.c - memory that is not needed all the time
  */
 #include "base/resident.h"
 
@@ -13,6 +13,27 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+
+enum {
+	LARGE = 64 * 1024, /* octets of a block that is a mapping */
+};
+
+void resident_setup(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, LARGE);
+	mallopt(M_ARENA_MAX, 1); /* packet workers allocate nothing */
+}
+
+void resident_let_go(void *block, size_t octets)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)block + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)block + octets) & ~(page - 1);
+
+	if (block && to > from)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
 
 /* relocated_text() - does the loader write into this object's code? */
 static bool relocated_text(const struct dl_phdr_info *o)

@@ -38,8 +38,8 @@ static const struct variant {
 	[SSE] = { IMB_CPUFLAGS_SSE, init_mb_mgr_sse },
 };
 
-/* For key expansion only, which reads nothing of it but a function pointer. */
-static IMB_MGR *key_managers[VARIANTS];
+/* Of each variant, its expansion of AES-256 keys; it needs no manager. */
+static aes_gcm_pre_t expand[VARIANTS];
 
 static IMB_MGR *manager_new(unsigned variant)
 {
@@ -59,16 +59,21 @@ static IMB_MGR *manager_new(unsigned variant)
 
 static bool setup(const struct aead_impl *impl)
 {
-	if (!key_managers[impl->variant])
-		key_managers[impl->variant] = manager_new(impl->variant);
-	return key_managers[impl->variant];
+	IMB_MGR *mgr;
+
+	if (expand[impl->variant])
+		return true;
+	mgr = manager_new(impl->variant);
+	if (!mgr)
+		return false;
+	expand[impl->variant] = mgr->gcm256_pre;
+	free_mb_mgr(mgr);
+	return true;
 }
 
 static void release(const struct aead_impl *impl)
 {
-	if (key_managers[impl->variant])
-		free_mb_mgr(key_managers[impl->variant]);
-	key_managers[impl->variant] = NULL;
+	expand[impl->variant] = NULL;
 }
 
 static bool has(const struct aead_impl *impl, enum aead_suite suite)
@@ -95,8 +100,7 @@ static struct gcm_key_data *gcm_key(const struct aead_key *k)
 static void key_init(const struct aead_impl *impl, struct aead_key *k)
 {
 	if (k->suite == AEAD_AES_256_GCM)
-		IMB_AES256_GCM_PRE(key_managers[impl->variant], k->raw,
-				   gcm_key(k));
+		expand[impl->variant](k->raw, gcm_key(k));
 }
 
 /* ---- ChaCha20-Poly1305: the ring of jobs ---- */

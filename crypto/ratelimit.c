@@ -12,7 +12,7 @@
 #include "crypto/prim.h"
 
 enum {
-	NONE = UINT32_MAX,
+	NONE = 0, /* no source: so that an idle table is all zeros */
 };
 
 #define COST (SEC(1) / RATELIMIT_PER_SECOND)
@@ -28,10 +28,10 @@ struct source {
 struct ratelimit {
 	uint8_t hash_key[PRIM_SIPHASH_KEY];
 	nsec_t swept;
-	uint32_t used; /* sources below this index were in use at some time */
+	uint32_t used; /* sources up to this index were in use at some time */
 	uint32_t free; /* list of those that are free again */
 	uint32_t heads[RATELIMIT_SOURCES];
-	struct source sources[RATELIMIT_SOURCES];
+	struct source sources[1 + RATELIMIT_SOURCES];
 };
 
 struct ratelimit *ratelimit_new(void)
@@ -41,8 +41,6 @@ struct ratelimit *ratelimit_new(void)
 	if (!r)
 		return NULL;
 	rand_bytes(r->hash_key, sizeof(r->hash_key));
-	r->free = NONE;
-	memset(r->heads, 0xff, sizeof(r->heads));
 	return r;
 }
 
@@ -96,7 +94,7 @@ static bool add(struct ratelimit *r, uint32_t *head, const struct ipaddr *key,
 	if (i != NONE)
 		r->free = r->sources[i].next;
 	else if (r->used < RATELIMIT_SOURCES)
-		i = r->used++;
+		i = ++r->used;
 	else
 		return false;
 	r->sources[i] = (struct source){ *key, now, FULL - COST, *head };

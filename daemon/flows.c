@@ -16,6 +16,7 @@
 enum {
 	KIND_SHIFT = 16,
 	TAG_SHIFT = 19,
+	LINE = 64, /* octets of a cache line: a bucket */
 };
 
 #define UNIT SEC(8)
@@ -34,19 +35,20 @@ static const nsec_t life[] = {
 int flows_init(struct flows *f)
 {
 	size_t n = (size_t)FLOWS_BUCKETS * FLOWS_WAYS * sizeof(*f->words);
-	void *p = aligned_alloc(64, n);
+	uintptr_t p;
 
-	if (!p)
+	f->block = calloc(1, n + LINE);
+	if (!f->block)
 		return -ENOMEM;
-	memset(p, 0, n);
-	f->words = p;
+	p = (uintptr_t)f->block;
+	f->words = (void *)((p + LINE - 1) & ~(uintptr_t)(LINE - 1));
 	rand_bytes(f->key, sizeof(f->key));
 	return 0;
 }
 
 void flows_done(struct flows *f)
 {
-	free((void *)f->words);
+	free(f->block);
 	*f = (struct flows){ 0 };
 }
 

@@ -45,6 +45,7 @@ struct classify;
 struct flows {
 	uint8_t key[PRIM_SIPHASH_KEY];
 	_Atomic uint64_t *words; /* FLOWS_BUCKETS x FLOWS_WAYS */
+	void *block; /* that holds them, at a cache line */
 };
 
 /* The last flow of a peer's that a worker has noted: a train notes it once. */

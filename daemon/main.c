@@ -291,6 +291,7 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	protect_secrets();
+	resident_setup();
 	code = configure(&node.conf, &args);
 	if (!code && args.check)
 		puts("the configuration is good");

@@ -17,6 +17,7 @@
 #include "daemon/mapping.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
+#include "daemon/quiet.h"
 #include "daemon/relays.h"
 #include "daemon/rotation.h"
 #include "daemon/router.h"
@@ -86,6 +87,8 @@ static int start_timers(struct node *n)
 	if (!err)
 		err = loop_timer_init(&n->loop, &n->save, on_save);
 	if (!err)
+		err = quiet_start(n);
+	if (!err)
 		err = rotation_start(n);
 	if (!err)
 		err = admission_init(n);
@@ -116,9 +119,9 @@ int node_up(struct node *n, char why[static 512])
 	if (err)
 		return err;
 	n->started = now;
-	n->aead = aead_thread_new();
+	n->aead = n->stream_worker.aead;
 	load_netmap(n);
-	err = n->aead ? start_timers(n) : -ENOMEM;
+	err = start_timers(n);
 	n->up = true;
 	if (!err)
 		err = discovery_start(n, now);
@@ -134,6 +137,7 @@ int node_up(struct node *n, char why[static 512])
 	network_apply(n, now);
 	exitnode_update(n);
 	network_start(n);
+	quiet_soon(n, now);
 	log_info("up: %s, UDP port %u, %u worker%s, %s", n->device.name,
 		 n->ports[0].udp[0].port, n->worker_count,
 		 n->worker_count == 1 ? "" : "s",
@@ -164,9 +168,9 @@ void node_down(struct node *n)
 	loop_timer_done(&n->timer);
 	loop_timer_done(&n->tick);
 	loop_timer_done(&n->save);
+	quiet_stop(n);
 	rotation_stop(n);
 	loop_timer_done(&n->recall);
-	aead_thread_free(n->aead);
 	n->aead = NULL;
 	n->ticking = n->save_pending = n->netmap_saved = false;
 	n->up = false;

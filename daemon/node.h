@@ -78,7 +78,9 @@ struct peer {
 	struct pathset_use use; /* as the path set last said */
 	struct staged *staged, **staged_end;
 	unsigned staged_count;
-	bool active; /* in the list of active peers */
+	bool active; /* had traffic in the last minutes; in the node's list */
+	bool watched; /* its traffic is looked at ten times a second */
+	struct peer *next_active;
 	struct path_choice reply; /* where a handshake being answered came from */
 	nsec_t traffic_told; /* last pathset_traffic() */
 	nsec_t initiated; /* our last initiation left; 0: never */
@@ -148,7 +150,7 @@ struct node {
 	uint64_t acl_made_of; /* fingerprint of what the access rules were made of */
 	int notes_fd;
 	struct loop_watch notes_watch;
-	struct aead_thread *aead; /* the control thread's */
+	struct aead_thread *aead; /* the control thread's: stream_worker's */
 	struct drop_counts drops; /* the control thread's */
 
 	/* peers */
@@ -159,8 +161,11 @@ struct node {
 	struct peer *by_slot[1 << 16]; /* slots beyond are refused */
 	struct heap due;
 	struct loop_timer timer; /* first of all engines */
-	struct loop_timer tick; /* runs while a peer is active */
-	bool ticking;
+	struct loop_timer tick; /* fast while a peer is watched: tick.c */
+	bool ticking; /* fast */
+	struct peer *active; /* list */
+	struct loop_timer quiet; /* quiet.h */
+	nsec_t trimmed; /* memory was given back; 0: not yet */
 	struct loop_timer save; /* paths.json and netmap.json, debounced */
 	bool save_pending;
 

@@ -457,13 +457,16 @@ void peer_activate(struct node *n, struct peer *p, nsec_t now)
 	if (p->paths)
 		pathset_traffic(p->paths, now);
 	p->idle_since = now;
-	if (p->active)
-		return;
-	p->active = true;
+	p->watched = true;
 	if (!n->ticking) {
 		n->ticking = true;
 		loop_timer_at(&n->tick, now + PEER_TICK);
 	}
+	if (p->active)
+		return;
+	p->active = true;
+	p->next_active = n->active;
+	n->active = p;
 	peers_save_soon(n);
 }
 
@@ -519,6 +522,11 @@ static void leave_tables(struct node *n, struct peer *p)
 	for (unsigned i = 0; i < n->peer_count; i++)
 		if (n->peers[i] == p)
 			n->peers[i] = n->peers[--n->peer_count];
+	for (struct peer **at = &n->active; *at; at = &(*at)->next_active)
+		if (*at == p) {
+			*at = p->next_active;
+			break;
+		}
 	if (p->fwd && p->fwd->slot < ARRAY_SIZE(n->by_slot) &&
 	    n->by_slot[p->fwd->slot] == p)
 		n->by_slot[p->fwd->slot] = NULL;

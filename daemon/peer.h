@@ -10,6 +10,7 @@
 #include "daemon/node.h"
 
 #define PEER_TICK MSEC(100) /* between looks at the active peers' traffic */
+#define PEER_QUIET SEC(2) /* without traffic: no longer watched */
 #define PEER_IDLE SEC(120) /* without traffic: no longer active */
 
 struct peer_new_params {
@@ -51,13 +52,13 @@ void peer_hurry(struct node *n, struct peer *p, nsec_t now);
 void peer_roam(struct node *n, struct peer *p, const struct endpoint *from,
 	       nsec_t now);
 
-/* peer_activate() - traffic moves: put it into the tick */
+/* peer_activate() - traffic moves: watch it */
 void peer_activate(struct node *n, struct peer *p, nsec_t now);
 
 /* peer_note_best() - tell the path set of data that came over the best path */
 void peer_note_best(struct peer *p, nsec_t now);
 
-/* peers_tick() - tell active peers' path sets what the workers saw */
+/* peers_tick() - tell watched peers' path sets what the workers saw */
 void peers_tick(struct node *n, nsec_t now);
 
 /* ---- all of them ---- */

@@ -2,11 +2,13 @@
  *
  * tick.c - what the packet path saw, told to the path sets of active peers
  *
- * Workers only write counters and time stamps. Ten times a second, and only while some
- * peer has had traffic in the last two minutes, this compares them with the last look.
+ * Workers only write counters and time stamps. Ten times a second this compares them with
+ * the last look, at peers with traffic in the last seconds; a worker says when there is
+ * some again. A machine that is left alone is not woken.
  */
 #include "base/log.h"
 #include "daemon/peer.h"
+#include "daemon/quiet.h"
 #include "daemon/relays.h"
 #include "daemon/routes.h"
 
@@ -20,6 +22,8 @@ enum {
 /* A relay, if there is one, has registered us by then. */
 #define RECALL_AFTER MSEC(300)
 #define RECALL_GAP   SEC(2)
+
+#define RETRIES SEC(5) /* in which retry() has its say */
 
 static void look_at_silence(struct peer *p, nsec_t last_tx, nsec_t heard,
 			    nsec_t now)
@@ -101,29 +105,55 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	peer_run(n, p, now);
 }
 
+/* watch_for() - so long without traffic until it is not worth a look any more */
+static nsec_t watch_for(const struct peer *p)
+{
+	if (!p->paths || (p->current && p->use.best.kind != PATH_NONE &&
+			  !p->silent_since))
+		return PEER_QUIET;
+	if (p->silent_since || (p->use.best.kind == PATH_NONE &&
+				!endpoint_is_zero(&p->remembered)))
+		return PEER_IDLE; /* routes_watch(), recall() go on */
+	return RETRIES;
+}
+
+/* watch() - as long as it pays; the next packet of a worker begins it anew */
+static void watch(struct node *n, struct peer *p, nsec_t now)
+{
+	look_at(n, p, now);
+	if (nsec_since(p->idle_since, now) <= watch_for(p))
+		return;
+	p->watched = false;
+	atomic_store(&p->fwd->active, false);
+}
+
 static void fall_idle(struct node *n, struct peer *p)
 {
-	p->active = false;
+	p->active = p->watched = false;
 	atomic_store(&p->fwd->active, false);
 	peers_save_soon(n);
 }
 
 void peers_tick(struct node *n, nsec_t now)
 {
-	bool any = false;
+	struct peer **at = &n->active, *p;
+	nsec_t next = NSEC_NEVER;
 
-	for (unsigned i = 0; i < n->peer_count; i++) {
-		struct peer *p = n->peers[i];
-
-		if (!p->active)
-			continue;
-		look_at(n, p, now);
-		if (nsec_since(p->idle_since, now) > PEER_IDLE)
+	n->ticking = false;
+	while ((p = *at)) {
+		if (p->watched)
+			watch(n, p, now);
+		if (nsec_since(p->idle_since, now) > PEER_IDLE) {
+			*at = p->next_active;
 			fall_idle(n, p);
-		any |= p->active;
+			continue;
+		}
+		n->ticking |= p->watched;
+		next = nsec_min(next, p->idle_since + PEER_IDLE + MSEC(1));
+		at = &p->next_active;
 	}
-	fwd_reclaim(&n->fwd);
-	n->ticking = any;
-	if (any)
-		loop_timer_at(&n->tick, now + PEER_TICK);
+	n->ticking |= fwd_reclaim(&n->fwd);
+	loop_timer_at(&n->tick, n->ticking ? now + PEER_TICK : next);
+	if (!n->ticking)
+		quiet_soon(n, now);
 }

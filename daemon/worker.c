@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "daemon/sandbox.h"
 
 enum { /* epoll data: ports by number, then these */
@@ -76,6 +77,22 @@ static void lose_device(struct worker *w)
 		  "and adit up", w->device->name);
 }
 
+/* tidy() - nothing in these outlives a turn */
+static void tidy(struct worker *w)
+{
+	uint64_t count;
+
+	if (read(w->stop_fd, &count, sizeof(count)) < 0 ||
+	    !atomic_exchange(&w->untidy, false))
+		return;
+	resident_let_go(w->read_buffer, DEVICE_READ_MAX);
+	resident_let_go(w->arena, WORKER_ARENA);
+	resident_let_go(w->receive_buffers,
+			(size_t)WORKER_TRAINS * UDP_TRAIN_MAX);
+	resident_let_go(w->merge, OFFLOAD_MERGE_MAX * sizeof(*w->merge));
+	resident_let_go(w->writes, OFFLOAD_MERGE_MAX * sizeof(*w->writes));
+}
+
 static void one_turn(struct worker *w, const struct epoll_event *ev, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -87,6 +104,8 @@ static void one_turn(struct worker *w, const struct epoll_event *ev, int n)
 			outbound_turn(w);
 		else if (tag < WORKER_PORTS_MAX)
 			inbound_turn(w, tag);
+		else
+			tidy(w);
 	}
 }
 
@@ -205,6 +224,15 @@ int worker_start(struct worker *w)
 err_free:
 	free_buffers(w);
 	return err;
+}
+
+void worker_tidy(struct worker *w)
+{
+	uint64_t one = 1;
+
+	atomic_store(&w->untidy, true);
+	if (write(w->stop_fd, &one, sizeof(one)) < 0)
+		atomic_store(&w->untidy, false);
 }
 
 void worker_stop(struct worker *w)

@@ -80,6 +80,7 @@ struct worker {
 	pthread_t thread;
 	int epoll_fd, stop_fd;
 	_Atomic bool stop;
+	_Atomic bool untidy; /* its buffers are to be given back */
 	_Atomic uint64_t turns; /* odd: awake; see watchdog.h */
 	uint64_t turns_seen; /* by the watchdog, on the control thread */
 	struct aead_thread *aead;
@@ -101,6 +102,9 @@ struct worker {
 /* worker_start() - 0 or negative errno; the fields above `thread` are set */
 must_check int worker_start(struct worker *w);
 void worker_stop(struct worker *w); /* joins; frees what worker_start() made */
+/* worker_tidy() - what its buffers have grown to goes back to the kernel, in its next
+ * turn; from the control thread */
+void worker_tidy(struct worker *w);
 
 /* worker_watch_port() - a port was opened or renewed for this worker; from the control
  * thread. Ports close only when all workers have stopped. */

@@ -140,7 +140,7 @@ static void keep(struct pathset *ps, nsec_t now)
 			interval = KEEP_SECOND;
 		path_keep(p, interval, now);
 	}
-	if (ps->best < 0 || second < 0 || !active)
+	if (ps->best < 0 || second < 0 || now >= ps->busy_until)
 		ps->look = NSEC_NEVER;
 	else if (ps->look == NSEC_NEVER || ps->look <= now)
 		ps->look = nsec_add(now, LOOK);
