@@ -339,6 +339,8 @@ void node_conf_defaults(struct node_conf *c)
 	c->rotate_days = 30;
 	c->port_scan = 1;
 	c->tcp_port = NODE_CONF_TCP_AUTO;
+	c->relay_rate = 100;
+	c->relay_daily = 20;
 }
 
 void node_conf_done(struct node_conf *c)

@@ -525,6 +525,15 @@ const struct node_conf_row node_conf_rows[] = {
 	  "off, or a number, for example of a port that the router forwards to this "
 	  "machine. auto, the default, listens on the number of the UDP port, and only "
 	  "while this machine has a public address of its own." },
+	{ "Node", false, "RelayPort", &u16, MINE(relay_port), 0, 65534,
+	  "UDP port at which this machine relays for other nodes, where it may (*adit "
+	  "set relay*) and can. Default 0: the one behind ListenPort." },
+	{ "Node", false, "RelayRate", &u32, MINE(relay_rate), 0, 1000000,
+	  "Mbit/s that are relayed for other nodes at most; off or 0: any. Default "
+	  "100." },
+	{ "Node", false, "RelayDaily", &u32, MINE(relay_daily), 0, 1000000,
+	  "Gigabytes that are relayed for other nodes in a day (UTC) at most; off or 0: "
+	  "any. Default 20." },
 	{ "Interface", false, "PrivateKey", &private_key, MINE(private_key), 0, 0,
 	  "Tunnel key, as wg genkey prints it; the file must then have mode 0600. "
 	  "Default: one made at the first start and kept in State." },

@@ -13,6 +13,7 @@
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
 #include "daemon/peer.h"
+#include "daemon/peerrelay.h"
 #include "daemon/relays.h"
 
 #define STUN_FRESH SEC(10) /* a younger reflexive address is not asked again */
@@ -227,8 +228,10 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 		r = natcheck_report(n->check[i], &changed);
 		add_reflexive(n, l, &r->reflexive);
 		add_reflexive(n, l, &r->reflexive6);
-		if (i == 0)
+		if (i == 0) {
 			n->nat = r->profile;
+			n->filtering = r->filtering;
+		}
 	}
 	n->nat.no_scan = !n->conf.port_scan;
 	n->nat.no_udp = n->no_udp;
@@ -307,6 +310,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	if (same_list(&l, &n->local) &&
 	    !memcmp(&nat, &n->nat, sizeof(nat)))
 		return;
+	peerrelay_update(n, now);
 	n->local = l;
 	n->generation = n->generation >= wall ? n->generation + 1 : wall;
 	publish(n);
@@ -410,6 +414,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 			start(n, i, now);
 		}
 	relays_network_changed(n, now);
+	peerrelay_retry(n, now);
 	if (n->coord)
 		coord_client_network_changed(n->coord);
 	discovery_local_changed(n, now);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "base/scrape.h"
+#include "daemon/peerrelay.h"
 
 void figures_drops(struct node *n, uint64_t out[static DROP_COUNT])
 {
@@ -84,6 +85,16 @@ static void fill_relays(const struct node *n, struct metrics *m)
 				       n->relays[i].status.registered);
 }
 
+static void fill_carried(struct node *n, struct metrics *m)
+{
+	uint64_t clients, octets = peerrelay_octets(n, &clients);
+
+	metrics_one(m, "adit_carried_bytes_total", METRICS_COUNTER,
+		    "Octets relayed for other nodes.", octets);
+	metrics_one(m, "adit_carried_nodes", METRICS_GAUGE,
+		    "Nodes registered at our relay for others.", clients);
+}
+
 void figures_fill(struct node *n, struct metrics *m)
 {
 	uint64_t drops[DROP_COUNT];
@@ -103,6 +114,7 @@ void figures_fill(struct node *n, struct metrics *m)
 	fill_paths(n, m);
 	fill_traffic(n, m);
 	fill_relays(n, m);
+	fill_carried(n, m);
 	figures_drops(n, drops);
 	metrics_drops(m, drops);
 }

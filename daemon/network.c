@@ -19,6 +19,7 @@
 #include "daemon/host.h"
 #include "daemon/nameserver.h"
 #include "daemon/peer.h"
+#include "daemon/peerrelay.h"
 #include "daemon/relays.h"
 #include "daemon/router.h"
 #include "daemon/routes.h"
@@ -224,6 +225,7 @@ void network_apply(struct node *n, nsec_t now)
 			update_peer(n, p, node, now);
 	}
 	peers_refresh_hints(n);
+	peerrelay_update(n, now);
 	peers_publish_routes(n);
 	host_configure(n);
 	nameserver_update(n);

@@ -17,6 +17,7 @@
 #include "daemon/mapping.h"
 #include "daemon/network.h"
 #include "daemon/peer.h"
+#include "daemon/peerrelay.h"
 #include "daemon/quiet.h"
 #include "daemon/relays.h"
 #include "daemon/rotation.h"
@@ -137,6 +138,8 @@ int node_up(struct node *n, char why[static 512])
 	network_apply(n, now);
 	exitnode_update(n);
 	network_start(n);
+	if (peerrelay_start(n) < 0)
+		log_warn("out of memory: this node does not relay for others");
 	quiet_soon(n, now);
 	log_info("up: %s, UDP port %u, %u worker%s, %s", n->device.name,
 		 n->ports[0].udp[0].port, n->worker_count,
@@ -154,6 +157,7 @@ void node_down(struct node *n)
 	if (n->netmap_unsaved)
 		network_save(n);
 	mapping_stop(n);
+	peerrelay_stop(n);
 	network_stop(n);
 	nameserver_close(n);
 	router_close(n);

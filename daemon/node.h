@@ -13,6 +13,8 @@
  *   streams    TLS to relays, and to peers, where UDP does not get through
  *   direct     streams to peers: who listens, who dials, who is proved
  *   cross      streams to peers where nobody listens: both connect at once
+ *   peerrelay  our own relay for others, where we may and can
+ *   streams    TLS to relays where UDP does not get through
  *   network    the coordination server and what its netmap says
  *   names      what peers are called, told to this machine
  *   router     the subnets behind this machine, and what is beyond it
@@ -179,9 +181,11 @@ struct node {
 	nsec_t port_opened; /* last extra port */
 	struct candidate_list local;
 	struct nat_profile nat;
+	enum nat_behaviour filtering; /* as last measured */
 	uint32_t generation;
 	uint64_t epoch; /* in use for hints */
 	unsigned next_port; /* next extra port to replace */
+	struct peerrelay *peerrelay; /* NULL: down; see peerrelay.h */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 	struct fan *fan; /* throw-away sockets */
 	bool no_udp; /* as far as our relays can tell */

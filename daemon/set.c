@@ -12,6 +12,7 @@
 #include "coord/name.h"
 #include "daemon/exitnode.h"
 #include "daemon/network.h"
+#include "daemon/peerrelay.h"
 #include "daemon/routes.h"
 
 struct row {
@@ -106,12 +107,24 @@ static int apply_exit_node(struct node *n, const char *value,
 	return exitnode_choose(n, value, why) ? 0 : -EINVAL;
 }
 
+static int apply_relay(struct node *n, const char *value, char why[static SET_WHY])
+{
+	if (!peerrelay_setting(value, &n->state.relay)) {
+		snprintf(why, SET_WHY, "relay: '%.32s' is none of on, off and auto",
+			 value);
+		return -EINVAL;
+	}
+	peerrelay_retry(n, time_now());
+	return 0;
+}
+
 static const struct row rows[] = {
 	{ "hostname", apply_hostname },
 	{ "advertise-routes", apply_offers },
 	{ "accept-routes", apply_accept },
 	{ "advertise-exit", apply_advertise_exit },
 	{ "exit-node", apply_exit_node },
+	{ "relay", apply_relay },
 };
 
 static void list_keys(const char *key, char why[static SET_WHY])

@@ -86,6 +86,14 @@ static json_t *offers_json(const struct state *s)
 	return array;
 }
 
+static enum state_relay relay_of(const json_t *o)
+{
+	json_int_t v = json_integer_value(json_object_get(o, "relay"));
+
+	return v == STATE_RELAY_ON || v == STATE_RELAY_OFF ?
+		       (enum state_relay)v : STATE_RELAY_AUTO;
+}
+
 static bool read_node(struct state *s, const json_t *o)
 {
 	const char *machine = text_of(o, "machine");
@@ -112,6 +120,7 @@ static bool read_node(struct state *s, const json_t *o)
 	if (copy_text(o, "exit_name", s->exit_name, sizeof(s->exit_name)))
 		s->exit_id = (uint64_t)json_integer_value(
 			json_object_get(o, "exit_id"));
+	s->relay = relay_of(o);
 	read_offers(s, json_object_get(o, "offers"));
 	copy_text(o, "hostname", s->hostname, sizeof(s->hostname));
 	if (!s->enrolled && !s->joining)
@@ -144,7 +153,7 @@ int state_save(const struct state *s)
 	if (s->joining)
 		hex_write(s->coord.secret, INVITE_SECRET_OCTETS, secret);
 	o = json_pack("{s:i,s:s,s:s,s:i,s:b,s:b,s:b,s:s,s:s,s:s,s:s,s:o,s:b,s:b,s:I,s:s,"
-		      "s:I}",
+		      "s:I,s:i}",
 		      "version", 1, "machine",
 		      key_private_text(&s->machine, machine), "tunnel",
 		      key_private_text(&s->tunnel, tunnel), "port", s->port,
@@ -155,7 +164,8 @@ int state_save(const struct state *s)
 		      "accept_routes", (int)s->accept_routes, "advertise_exit",
 		      (int)s->advertise_exit, "exit_id",
 		      (json_int_t)s->exit_id, "exit_name", s->exit_name,
-		      "tunnel_since", (json_int_t)s->tunnel_since_s);
+		      "tunnel_since", (json_int_t)s->tunnel_since_s, "relay",
+		      (int)s->relay);
 	text = o ? json_dumps(o, JSON_INDENT(1)) : NULL;
 	err = text ? file_replace(state_path(s, "node.json", path), text,
 				  strlen(text), 0600) :
@@ -168,6 +178,30 @@ int state_save(const struct state *s)
 	secret_wipe(tunnel, sizeof(tunnel));
 	secret_wipe(secret, sizeof(secret));
 	return err;
+}
+
+int state_save_carried(const struct state *s, uint64_t day, uint64_t octets)
+{
+	char text[64], path[PATH_MAX];
+	int n = snprintf(text, sizeof(text), "%llu %llu\n",
+			 (unsigned long long)day, (unsigned long long)octets);
+
+	return file_replace(state_path(s, "carried", path), text, (size_t)n, 0600);
+}
+
+void state_load_carried(const struct state *s, uint64_t *day, uint64_t *octets)
+{
+	unsigned long long d, o;
+	char path[PATH_MAX], *text;
+	size_t n;
+
+	if (file_read(state_path(s, "carried", path), 64, &text, &n))
+		return;
+	if (sscanf(text, "%llu %llu", &d, &o) == 2) {
+		*day = d;
+		*octets = o;
+	}
+	free(text);
 }
 
 static int load_node(struct state *s, char why[static 512])

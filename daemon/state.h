@@ -3,11 +3,13 @@
  * state.h - what a node keeps on disk: who it is, and how it last reached its peers
  *
  * Four files in the state folder (0700), each replaced atomically, each 0600:
+ * Files in the state folder (0700), each replaced atomically, each 0600:
  *   node.json    keys, port, server: rarely written; the identity
  *   netmap.json  the last netmap (coord/netmap.h)
  *   paths.json   per peer: endpoint of the last good path, whether traffic flowed,
  *                handshake timestamps; written when it changes, lost without harm
  *   relay.token  the last admission to relays (relay/token.h), good for an hour
+ *   carried      how much was relayed for others today
  */
 #pragma once
 
@@ -20,6 +22,12 @@
 #include "coord/invite.h"
 #include "coord/netmap.h"
 #include "crypto/key.h"
+
+enum state_relay { /* does this node relay for others? */
+	STATE_RELAY_AUTO,
+	STATE_RELAY_ON,
+	STATE_RELAY_OFF,
+};
 
 struct state {
 	char dir[PATH_MAX - 64];
@@ -37,6 +45,7 @@ struct state {
 	bool advertise_exit; /* let others reach the internet through us */
 	uint64_t exit_id; /* netmap id of the exit node; 0: none */
 	char exit_name[NETMAP_NAME]; /* as it was called when it was chosen */
+	enum state_relay relay;
 };
 
 /* A peer as remembered over a restart. */
@@ -55,6 +64,12 @@ must_check int state_open(struct state *s, const char *dir, char why[static 512]
 void state_done(struct state *s); /* wipes */
 
 must_check int state_save(const struct state *s); /* node.json */
+
+/* What this node has carried for others on a day (since 1970): octets. Lost without
+ * harm; nothing is changed when there is no such file. */
+must_check int state_save_carried(const struct state *s, uint64_t day,
+				  uint64_t octets);
+void state_load_carried(const struct state *s, uint64_t *day, uint64_t *octets);
 
 /* state_path() - "DIR/name" into out; returns out */
 const char *state_path(const struct state *s, const char *name,

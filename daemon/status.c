@@ -11,6 +11,7 @@
 #include "daemon/figures.h"
 #include "daemon/mapping.h"
 #include "daemon/peer.h"
+#include "daemon/peerrelay.h"
 #include "daemon/routes.h"
 #include "traversal/advice.h"
 
@@ -197,15 +198,17 @@ json_t *status_json(struct node *n)
 	for (unsigned i = 0; i < n->peer_count; i++)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
-		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o}", "version",
-		STATUS_VERSION, "state", state_name(n), "self", status_self(n),
-		"coord", "url", text_or_null(n->state.coord.url), "connected",
-		n->coord_connected, "says", text_or_null(n->coord_says), "policy",
-		n->netmap.rules != NULL, "relays", relays_json(n), "peers", peers,
-		"drops", drops_json(n), "aead",
+		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o,"
+		"s:o}",
+		"version", STATUS_VERSION, "state", state_name(n), "self",
+		status_self(n), "coord", "url", text_or_null(n->state.coord.url),
+		"connected", n->coord_connected, "says", text_or_null(n->coord_says),
+		"policy", n->netmap.rules != NULL, "relays", relays_json(n), "peers",
+		peers, "drops", drops_json(n), "aead",
 		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,
 		"offloads", offloads_json(n), "netmap",
-		(json_int_t)n->netmap.version, "names", nameserver_status(n), "routes", routes_status(n));
+		(json_int_t)n->netmap.version, "names", nameserver_status(n),
+		"routes", routes_status(n), "carries", peerrelay_status(n));
 }
 
 static const char *mapping_name(enum nat_behaviour b)

@@ -153,6 +153,18 @@ static void print_advice(const json_t *status, const char *part)
 		printf("\n%s: %s\n", part, show_text(advice, line, sizeof(line)));
 }
 
+/* print_carried() - what this machine relays for others, if it does */
+static void print_carried(const json_t *status)
+{
+	const json_t *o = json_object_get(status, "carries");
+	double today = json_number_value(json_object_get(o, "today"));
+	json_int_t nodes = json_integer_value(json_object_get(o, "clients"));
+
+	if (!strcmp(text_of(o, "state"), "on"))
+		printf("\nrelays for others: %lld nodes are registered, %.1f MB "
+		       "today\n", (long long)nodes, today / 1e6);
+}
+
 static int print_status(const json_t *status)
 {
 	const char *state = text_of(status, "state");
@@ -178,6 +190,7 @@ static int print_status(const json_t *status)
 	}
 	print_advice(status, "names");
 	print_advice(status, "routes");
+	print_carried(status);
 	return EXIT_DONE;
 }
 

@@ -31,7 +31,8 @@ static const struct cli_command commands[] = {
 	  "what the NATs and firewalls around this machine do" },
 	{ "set", "KEY", false, false, 0, cmd_set,
 	  "change one setting of this machine; KEY is hostname,\n"
-	  "        advertise-routes, accept-routes, advertise-exit or exit-node", "VALUE" },
+	  "        advertise-routes, accept-routes, advertise-exit, exit-node or\n"
+	  "        relay", "VALUE" },
 	{ "rotate-key", NULL, false, false, 0, cmd_rotate_key,
 	  "replace the tunnel key now; connections go on" },
 	{ "logs", NULL, false, false, OPTION_COUNT, cmd_logs,

@@ -27,6 +27,8 @@ static void keys(void **state)
 		{ false, "hostname", "a.b", -EINVAL, "one DNS label" },
 		{ false, "hostname", "-a", -EINVAL, "one DNS label" },
 		{ true, "hostname", "db", -EINVAL, "adit leave" },
+		{ true, "relay", "maybe", -EINVAL, "on, off and auto" },
+		{ true, "relay", "off", 0, NULL },
 		{ false, "colour", "red", -ENOENT, "there are: hostname" },
 		{ false, "", "", -ENOENT, "there are: hostname" },
 	};
@@ -48,6 +50,7 @@ static void keys(void **state)
 	state_done(&node.state);
 	assert_int_equal(state_open(&node.state, dir, why), 0);
 	assert_string_equal(node.state.hostname, "web-1");
+	assert_int_equal(node.state.relay, STATE_RELAY_OFF);
 	state_done(&node.state);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	assert_int_equal(system(command), 0);

@@ -24,7 +24,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	static const char *const names[] = { "node.json", "paths.json" };
+	static const char *const names[] = { "node.json", "paths.json",
+						   "carried" };
 	struct state s = { 0 };
 
 	(void)state;
@@ -109,12 +110,33 @@ static void peers_are_remembered(void **state)
 	free(out);
 }
 
+static void what_was_carried(void **state)
+{
+	uint64_t day = 7, octets = 8;
+	struct state s;
+
+	(void)state;
+	assert_int_equal(state_open(&s, dir, why), 0);
+	state_load_carried(&s, &day, &octets);
+	assert_int_equal(day, 7); /* no file: as it was */
+	assert_int_equal(state_save_carried(&s, 20000, UINT64_MAX), 0);
+	state_load_carried(&s, &day, &octets);
+	assert_int_equal(day, 20000);
+	assert_true(octets == UINT64_MAX);
+	assert_int_equal(file_replace(state_path(&s, "carried", path), "x", 1, 0600),
+			 0);
+	state_load_carried(&s, &day, &octets);
+	assert_int_equal(day, 20000);
+	state_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(identity_is_kept),
 		cmocka_unit_test(damage_is_refused),
 		cmocka_unit_test(peers_are_remembered),
+		cmocka_unit_test(what_was_carried),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
