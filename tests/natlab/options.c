@@ -35,8 +35,8 @@ struct row {
 #define AT(m) offsetof(struct options, m)
 
 static const struct row rows[] = {
-	{ "inside", "[NS:]DEV", KIND_DEVICE, AT(inside), 0, "TUN device on the hosts' side" },
-	{ "outside", "[NS:]DEV", KIND_DEVICE, AT(outside), 0, "TUN device towards the internet" },
+	{ "inside", "[NS:]DEV", KIND_DEVICE, AT(inside), 0, "device on the hosts' side" },
+	{ "outside", "[NS:]DEV", KIND_DEVICE, AT(outside), 0, "device towards the internet" },
 	{ "external", "ADDR", KIND_ADDRESS, AT(nat.external), 0,
 	  "external address, the first of the pool; without it there is no NAT" },
 	{ "gateway", "ADDR", KIND_ADDRESS, AT(gateway), 0, "inner address of the NAT" },
@@ -73,8 +73,8 @@ static const struct row rows[] = {
 void options_help(FILE *to)
 {
 	fputs("usage: natlab --inside [NS:]DEV --outside [NS:]DEV [OPTION...]\n"
-	      "A NAT and a link between two TUN devices that it makes, each in its network\n"
-	      "namespace. Prints \"up\" when they are there; SIGHUP: forget all sessions, take the\n"
+	      "A NAT and a link between two devices, each in its network namespace: those that\n"
+	      "are there, else TUN devices. Prints \"up\" when they are there; SIGHUP: forget all sessions, take the\n"
 	      "next seed; SIGUSR1: print counters, one line.\n\n", to);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char left[48];
@@ -283,7 +283,7 @@ static bool complete(const struct options *o, char why[static OPTIONS_WHY])
 	const char *text = NULL;
 
 	if (!o->inside[0] || !o->outside[0])
-		text = "--inside and --outside are needed: the two devices to make";
+		text = "--inside and --outside are needed: the two devices";
 	else if (ipaddr_is_zero(&o->nat.external) != ipaddr_is_zero(&o->gateway))
 		text = "--external and --gateway go together: give both for a NAT, none for a wire";
 	else if (o->nat.external.b[15] + o->nat.ports.pool > 255)
