@@ -33,9 +33,9 @@ void emulator_done(struct emulator *e)
 
 void emulator_forget(struct emulator *e)
 {
-	emulator_done(e);
-	e->seed++;
-	start(e);
+	bool some = !ipaddr_is_zero(&e->options.keep.ip);
+
+	natbox_forget(&e->box, some ? &e->options.keep : NULL, ++e->seed);
 }
 
 /* dropped() - count it; true: it was */

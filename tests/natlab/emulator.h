@@ -31,7 +31,7 @@ struct emulator {
 
 void emulator_init(struct emulator *e, const struct options *o);
 void emulator_done(struct emulator *e);
-/* emulator_forget() - no session, nothing in flight; the next seed */
+/* emulator_forget() - no session but with options.keep; the next seed */
 void emulator_forget(struct emulator *e);
 /* emulator_leave() - a packet from the inner device; it is rewritten in place. A reply to it
  * goes to `back` (WIRE_PACKET octets) for the inner device; returns its octets, or 0 */

@@ -29,6 +29,16 @@ void natbox_init(struct natbox *n, enum nat_kind mapping, enum nat_kind filterin
 	n->counter = (uint16_t)(2000 + prng_below(&n->prng, 60000));
 }
 
+void natbox_forget(struct natbox *n, const struct prefix *keep, uint64_t seed)
+{
+	for (unsigned i = 0; i < n->rows; i++)
+		if (!keep || !prefix_contains(keep, &n->row[i].remote.ip))
+			n->row[i].used = false;
+	memset(n->scanner, 0, sizeof(n->scanner));
+	n->prng.state = seed;
+	n->counter = (uint16_t)(2000 + prng_below(&n->prng, 60000));
+}
+
 static bool match(enum nat_kind k, const struct endpoint *a, const struct endpoint *b)
 {
 	switch (k) {

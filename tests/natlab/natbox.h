@@ -96,6 +96,9 @@ struct natbox {
 
 void natbox_init(struct natbox *n, enum nat_kind mapping, enum nat_kind filtering,
 		 const struct natbox_rules *rules, uint64_t seed);
+/* natbox_forget() - every session ends, save with remote addresses in keep (NULL: none); the
+ * NAT goes on with another seed */
+void natbox_forget(struct natbox *n, const struct prefix *keep, uint64_t seed);
 /* natbox_owns() - is it one of its external addresses? */
 bool natbox_owns(const struct natbox *n, const struct ipaddr *ip);
 /* natbox_out() - a packet leaves a host: translate its source */

@@ -12,6 +12,7 @@
 enum kind {
 	KIND_DEVICE,
 	KIND_ADDRESS,
+	KIND_PREFIX,
 	KIND_NAT,
 	KIND_PORTS,
 	KIND_BAN,
@@ -67,6 +68,8 @@ static const struct row rows[] = {
 	{ "reorder", "%", KIND_REAL, AT(wire.reorder), 100, "overtake what is in flight" },
 	{ "rate", "MBIT", KIND_REAL, AT(wire.rate), 1e6, "of the link, each way" },
 	{ "queue", "MS", KIND_MILLI, AT(wire.queue), 60000, "the longest wait for it (200)" },
+	{ "keep", "PREFIX", KIND_PREFIX, AT(keep), 0,
+	  "sessions with these remote addresses outlast SIGHUP" },
 	{ "seed", "N", KIND_SEED, AT(seed), 0, "of all chance (1)" },
 };
 
@@ -246,6 +249,8 @@ static bool read_value(const struct row *r, const char *text, struct options *o)
 		return read_device(text, at);
 	case KIND_ADDRESS:
 		return ipaddr_parse(text, at) && ipaddr_is_v4(at);
+	case KIND_PREFIX:
+		return prefix_parse(text, at) && prefix_is_v4(at);
 	case KIND_NAT:
 		return read_nat(text, at);
 	case KIND_PORTS:

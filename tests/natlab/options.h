@@ -24,6 +24,7 @@ struct options {
 	enum nat_kind mapping, filtering;
 	struct natbox_rules nat; /* external all 0: no NAT, a wire */
 	struct wire_setup wire;
+	struct prefix keep; /* sessions with these remote addresses outlast SIGHUP; 0: none */
 	uint64_t seed;
 	bool help;
 };

@@ -285,6 +285,22 @@ static void errors(void **state)
 	assert_int_equal(a.port, 5000);
 }
 
+static void forgets(void **state)
+{
+	struct prefix keep = prefix_make(ipaddr_v4(0xC6336401), 32);
+	struct endpoint a;
+
+	(void)state;
+	make(EI, AP, (struct natbox_rules){ .accepts = false });
+	a = out(host(5000), far(1, 1), t0);
+	(void)out(host(5000), far(2, 2), t0);
+	natbox_forget(&n, &keep, 2);
+	assert_int_equal(in(far(1, 1), a, t0), NATBOX_PASS);
+	assert_int_equal(in(far(2, 2), a, t0), NATBOX_FILTERED);
+	natbox_forget(&n, NULL, 3);
+	assert_int_equal(in(far(1, 1), a, t0), NATBOX_FILTERED);
+}
+
 /* the same seed, the same decisions; another one, others */
 static void seeded(void **state)
 {
@@ -317,6 +333,7 @@ int main(void)
 		cmocka_unit_test(poison),     cmocka_unit_test(hairpin),
 		cmocka_unit_test(bans),	      cmocka_unit_test(limits),
 		cmocka_unit_test(errors),     cmocka_unit_test(seeded),
+		cmocka_unit_test(forgets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

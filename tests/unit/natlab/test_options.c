@@ -42,7 +42,8 @@ static void taken(void **state)
 	assert_true(o.wire.loss == 10 && o.wire.rate == 20);
 	assert_true(parse(NAT "--mapping address-port --filtering address --pool 4 "
 			      "--ports sequential:-2 --foreign 100 --timeout 30 "
-			      "--ban 100:2:60 --accepts --seed 9"));
+			      "--ban 100:2:60 --accepts --seed 9 --keep 11.9.0.0/24"));
+	assert_int_equal(prefix_family_bits(&o.keep), 24);
 	assert_int_equal(o.mapping, NAT_KIND_ADDRESS_PORT);
 	assert_int_equal(o.filtering, NAT_KIND_ADDRESS);
 	assert_int_equal(o.nat.ports.kind, ALLOCATOR_SEQUENTIAL);
@@ -68,7 +69,7 @@ static void refused(void **state)
 		"", "--inside a:eth0", DEVICES "--speed 1", DEVICES "delay 1",
 		DEVICES "--delay", DEVICES "--delay x", DEVICES "--delay -1",
 		DEVICES "--delay nan", DEVICES "--loss 101", DEVICES "--external 11.1.0.2",
-		DEVICES "--gateway 10.0.0.1", NAT "--external fe80::1",
+		DEVICES "--gateway 10.0.0.1", NAT "--keep 11.9", NAT "--external fe80::1",
 		NAT "--mapping symmetric", NAT "--ports sequential:0",
 		NAT "--ports sequential:999", NAT "--ports block:9-8",
 		NAT "--ports block:100-2000", NAT "--ports block:2000-70000",
