@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,7 +170,9 @@ static void set_addresses(struct relay_service *s,
 
 static unsigned worker_count(const struct relay_service_params *p)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t ours;
+	int cpus = sched_getaffinity(0, sizeof(ours), &ours) < 0 ? 1 :
+								   CPU_COUNT(&ours);
 
 	if (p->workers)
 		return p->workers < LANES_MAX ? p->workers : LANES_MAX - 1;

@@ -25,7 +25,7 @@ struct relay_service_params {
 	uint64_t network; /* network id that tokens must carry; 0: any */
 	uint64_t rate; /* octets a second of one node; 0: as relay/server.h says */
 	uint64_t total_rate; /* octets a second of all; 0: no limit */
-	unsigned workers; /* threads, at most 16; 0: one for each CPU, at most 8 */
+	unsigned workers; /* threads, at most 16; 0: one for each CPU of ours, at most 8 */
 };
 
 struct relay_service;
