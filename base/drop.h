@@ -23,6 +23,7 @@
 	X(MALFORMED, "a field has a value that the protocol forbids")        \
 	X(CONTROL_RING_FULL, "control queue full")                           \
 	X(UDP_OVERFLOW, "receive queue of our socket full")                  \
+	X(UDP_RECEIVE, "the kernel gave an error for a datagram")            \
 	/* tunnel */                                                         \
 	X(BAD_MAC1, "handshake not meant for our key")                       \
 	X(UNDER_LOAD, "handshake without cookie while under load")           \

@@ -49,7 +49,7 @@ struct udp_in {
 	uint8_t *data; /* UDP_TRAIN_MAX octets of room to receive trains */
 	size_t room; /* octets */
 	size_t n; /* octets received */
-	size_t segment; /* octets of each datagram but the last; 0 < segment <= n */
+	size_t segment; /* octets of each datagram but the last; 0 < segment <= n, or n is 0 */
 	struct endpoint from; /* untrusted */
 	struct ipaddr to; /* local address it came to; all zero if not known */
 	uint8_t tos; /* DSCP and ECN */

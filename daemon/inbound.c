@@ -294,6 +294,8 @@ static void take_train(struct worker *w, struct pending *b,
 		drop_count(&w->drops, DROP_TRUNCATED);
 		return;
 	}
+	if (!in->n) /* an empty datagram is one, too */
+		drop_count(&w->drops, DROP_TOO_SHORT);
 	for (size_t at = 0; at < in->n; at += in->segment) {
 		size_t left = in->n - at;
 
@@ -355,5 +357,7 @@ bool inbound_turn(struct worker *w, unsigned port)
 	aqm_end(&w->rx[port], n > 0 && is_backlog(u, in, n));
 	if (n > 0)
 		inbound_trains(w, in, (unsigned)n, port);
+	else if (n < 0)
+		drop_count(&w->drops, DROP_UDP_RECEIVE);
 	return n == WORKER_TRAINS;
 }

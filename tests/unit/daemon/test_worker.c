@@ -4,6 +4,7 @@
  */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -416,9 +417,173 @@ static void wake_with_full_ring(void **state)
 	assert_true(w->noted);
 }
 
+/* ---- what the network may bring ---- */
+
+/* count_of() - of both of b's workers */
+static uint64_t count_of(enum drop d)
+{
+	return atomic_load(&b.workers[0].drops.n[d]) +
+	       atomic_load(&b.workers[1].drops.n[d]);
+}
+
+static void wait_count(enum drop d, uint64_t n)
+{
+	nsec_t end = time_now() + MSEC(WAIT_MS);
+
+	while (count_of(d) < n && time_now() < end)
+		sched_yield();
+	assert_int_equal(count_of(d), n);
+}
+
+static void empty_datagrams_are_counted(void **state)
+{
+	struct udp_out o = { .data = (const uint8_t *)"", .n = 0 };
+	unsigned sent;
+
+	(void)state;
+	o.to = (struct endpoint){ ipaddr_v4(0x7f000001), b.ports[0].udp[0].port };
+	start(&b);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(udp_send(&a.ports[0].udp[0], &o, 1, &sent), 0);
+	wait_count(DROP_TOO_SHORT, 3);
+}
+
+static int refuse_receive; /* errno of the next calls; 0: none */
+
+int __real_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *wait);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *wait);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *wait)
+{
+	if (!refuse_receive)
+		return __real_recvmmsg(fd, m, n, flags, wait);
+	errno = refuse_receive;
+	return -1;
+}
+
+static void refused_receives_are_counted(void **state)
+{
+	static const int refusals[] = { ENOMEM, ENOBUFS, EPERM, ECONNREFUSED };
+	struct worker *w = &b.workers[0];
+
+	(void)state;
+	start(&b);
+	stop(&b);
+	assert_int_equal(worker_make_inbound(w), 0);
+	w->receive_buffers = malloc((size_t)WORKER_TRAINS * UDP_TRAIN_MAX);
+	for (unsigned i = 0; i < 4; i++) {
+		refuse_receive = refusals[i];
+		assert_false(inbound_turn(w, 0));
+		assert_int_equal(count_of(DROP_UDP_RECEIVE), i + 1);
+	}
+	refuse_receive = EAGAIN; /* nothing is there: nothing was lost */
+	assert_false(inbound_turn(w, 0));
+	assert_int_equal(count_of(DROP_UDP_RECEIVE), 4);
+	refuse_receive = 0;
+	free(w->receive_buffers);
+	worker_free_inbound(w);
+}
+
+/* seal_from_a() - a data message for b with an inner packet of n octets; its octets */
+static size_t seal_from_a(uint8_t *m, size_t n, uint8_t fill)
+{
+	struct session_out out = { .data = m, .inner = n };
+	uint8_t *ip = m + sizeof(struct message_data);
+	struct session *s = atomic_load(&a.peer->send);
+	struct aead_thread *aead = aead_thread_new();
+	unsigned wake = 0;
+
+	memset(ip, fill, n);
+	memcpy(ip, (uint8_t[]){ 0x45, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, 0,
+				64, 253, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2 }, 20);
+	assert_int_equal(session_seal(s, aead, &out, 1, 1420, time_now(), &wake),
+			 DROP_NONE);
+	aead_thread_free(aead);
+	return out.n;
+}
+
+/* next_datagram() - among b's notes; others are passed over */
+static struct note *next_datagram(void)
+{
+	struct note *note = ring_peek(&b.rings[0]);
+
+	while (note && note->kind != NOTE_DATAGRAM) {
+		ring_release(&b.rings[0]);
+		note = ring_peek(&b.rings[0]);
+	}
+	return note;
+}
+
+/* A train is cut where the kernel says, whatever the datagrams say of themselves: each
+ * gets a verdict of its own, and none takes another's octets. */
+static void mixed_trains(void **state)
+{
+	enum { SIZE = 1024 };
+	static uint8_t train[8 * SIZE];
+	uint8_t message[2048];
+	struct udp_in in = { .data = train, .segment = SIZE };
+	struct worker *w = &b.workers[0];
+	size_t n, length;
+	struct note *note;
+
+	(void)state;
+	connect_at(time_now());
+	start(&b);
+	stop(&b);
+	assert_int_equal(worker_make_inbound(w), 0);
+	for (unsigned i = 0; i < sizeof(train); i++)
+		train[i] = 0xa5; /* no protocol of ours: to the control thread */
+	/* 0: good, fills its datagram. 1: garbage. 2: good, shorter than its datagram:
+	 * what follows makes it false. 3: good again. 4: its index is nobody's. 5: says
+	 * that it is data and is cut. 6: good, the last and shorter than the others. */
+	n = seal_from_a(train, SIZE - 32, 1);
+	assert_int_equal(n, SIZE);
+	n = seal_from_a(message, 512, 2);
+	memcpy(train + 2 * SIZE, message, n);
+	assert_int_equal(seal_from_a(train + 3 * SIZE, SIZE - 32, 3), SIZE);
+	assert_int_equal(seal_from_a(train + 4 * SIZE, SIZE - 32, 4), SIZE);
+	memset(train + 4 * SIZE + 4, 0x77, 4);
+	memset(train + 5 * SIZE, 0, SIZE);
+	train[5 * SIZE] = MESSAGE_DATA;
+	n = seal_from_a(train + 6 * SIZE, 96, 5);
+	in.n = 6 * SIZE + n;
+	inbound_trains(w, &in, 1, 0);
+	assert_int_equal(get(&length), 1);
+	assert_int_equal(length, SIZE - 32);
+	assert_int_equal(get(&length), 3);
+	assert_int_equal(get(&length), 5);
+	assert_int_equal(length, 96);
+	assert_int_equal(count_of(DROP_DATA_CRYPTO), 1);
+	assert_int_equal(count_of(DROP_UNKNOWN_INDEX), 2);
+	note = next_datagram();
+	assert_non_null(note);
+	assert_int_equal(note->n, SIZE);
+	assert_int_equal(note->data[0], 0xa5);
+	ring_release(&b.rings[0]);
+	/* and a last datagram of one octet */
+	n = seal_from_a(train, 96, 6);
+	train[n] = MESSAGE_DATA;
+	in.segment = n;
+	in.n = n + 1;
+	inbound_trains(w, &in, 1, 0);
+	assert_int_equal(get(&length), 6);
+	note = next_datagram();
+	assert_non_null(note);
+	assert_int_equal(note->n, 1);
+	assert_int_equal(atomic_load(&b.peer->rx_packets), 4);
+	worker_free_inbound(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(empty_datagrams_are_counted,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(refused_receives_are_counted,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(mixed_trains, setup, teardown),
 		cmocka_unit_test_setup_teardown(packets_cross, setup, teardown),
 		cmocka_unit_test_setup_teardown(staged_beside_sealed, setup,
 						teardown),
