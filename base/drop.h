@@ -81,6 +81,7 @@
 	X(RELAY_RATE, "relay rate of that sender exceeded")                  \
 	X(RELAY_CRYPTO, "relay control frame does not authenticate")         \
 	X(RELAY_QUEUE_LATE, "relay queue of that receiver stood too long")   \
+	X(RELAY_RULE, "relay client that the operator does not let in")      \
 	X(RELAY_TOTAL_RATE, "relay rate of all senders exceeded")            \
 	X(RELAY_QUOTA, "relay quota of that sender used up")
 

@@ -116,6 +116,10 @@ must_check bool stream_server_take(struct stream_server *s, int fd,
 				   const struct endpoint *from);
 /* stream_server_free() - frees every stream that it accepted; takes NULL */
 void stream_server_free(struct stream_server *s);
+/* stream_server_reload() - read both PEM files anew, for connections from now on; false:
+ * why is a sentence, and the ones before stay in use */
+must_check bool stream_server_reload(struct stream_server *s, const char *cert_path,
+				     const char *key_path, char why[static 256]);
 uint16_t stream_server_port(const struct stream_server *s);
 /* stream_server_refused() - connections turned away for being too many */
 uint64_t stream_server_refused(const struct stream_server *s);

@@ -149,6 +149,18 @@ void stream_server_free(struct stream_server *v)
 	free(v);
 }
 
+bool stream_server_reload(struct stream_server *v, const char *cert_path,
+			  const char *key_path, char why[static 256])
+{
+	struct tls *fresh = tls_new_server(cert_path, key_path, why);
+
+	if (!fresh)
+		return false;
+	tls_free(v->tls); /* connections that stand keep it for themselves */
+	v->tls = fresh;
+	return true;
+}
+
 uint16_t stream_server_port(const struct stream_server *v)
 {
 	return v->port;

@@ -247,6 +247,9 @@ static void log_slot(const struct relay_slot *s)
 	else if (s->status.registered)
 		log_info("relay %s: registered, we are %s", s->info.name,
 			 endpoint_text(&s->status.observed[0], at));
+	else if (s->status.denied)
+		log_warn("relay %s refuses us: %s; others are used", s->info.name,
+			 s->status.denied);
 	else
 		log_warn("relay %s: no answer, trying again", s->info.name);
 }
@@ -255,9 +258,10 @@ static void log_slot(const struct relay_slot *s)
 static void slot_changed(struct node *n, struct relay_slot *s, nsec_t now)
 {
 	bool before = s->status.registered, tls = s->status.stream;
+	const char *denied = s->status.denied;
 
 	s->changes = relay_client_status(s->client, &s->status);
-	if (before != s->status.registered || tls != s->status.stream)
+	if ((s->status.denied && s->status.denied != denied) || before != s->status.registered || tls != s->status.stream)
 		log_slot(s);
 	discovery_local_changed(n, now);
 	for (unsigned i = 0; i < n->peer_count; i++) {

@@ -107,6 +107,7 @@ void relay_client_set_token(struct relay_client *c, const uint8_t *token, size_t
 	memcpy(c->token, token, n);
 	c->token_n = n;
 	c->denied_wait = 0;
+	c->denied = 0;
 	if (!c->since)
 		c->since = now;
 	if (!c->registered)
@@ -308,6 +309,7 @@ static void settle(struct relay_client *c, const struct frame_welcome *f,
 	c->registered = true;
 	c->at = at;
 	c->attempt.phase = ATTEMPT_NONE;
+	c->denied = 0;
 	c->denied_wait = 0;
 	c->unanswered = 0;
 	memset(c->pings, 0, sizeof(c->pings));
@@ -356,6 +358,9 @@ static enum drop input_denied(struct relay_client *c, const uint8_t *m, size_t n
 	c->denied_wait = c->denied_wait ?
 				 nsec_min(2 * c->denied_wait, DENIED_LAST) :
 				 DENIED_WAIT;
+	if (c->denied != be16_get(f->reason))
+		c->changes++;
+	c->denied = be16_get(f->reason);
 	relay_client_ask_all(c, now + jitter(c, c->denied_wait));
 	return DROP_NONE;
 }
@@ -480,6 +485,21 @@ bool relay_client_sender(const struct relay_client *c, const uint8_t *m, size_t 
 	return p;
 }
 
+static const char *denial_text(unsigned why)
+{
+	static const char *const texts[] = {
+		[0] = NULL,
+		[FRAME_DENIED_TOKEN] = "it does not know our network, or our "
+				       "membership has ended",
+		[FRAME_DENIED_PROOF] = "our key does not fit our admission",
+		[FRAME_DENIED_FULL] = "it has no room for more nodes",
+		[FRAME_DENIED_RULE] = "its operator does not let this node in",
+		[FRAME_DENIED_QUOTA] = "its quota is used up",
+	};
+
+	return why < ARRAY_SIZE(texts) ? texts[why] : "it does not say why";
+}
+
 uint64_t relay_client_status(const struct relay_client *c,
 			     struct relay_client_status *out)
 {
@@ -489,6 +509,7 @@ uint64_t relay_client_status(const struct relay_client *c,
 		.since = c->since,
 		.observed = { c->observed[0], c->observed[1] },
 		.stream = on_stream(c),
+		.denied = denial_text(c->denied),
 	};
 	if (!on_stream(c))
 		out->at = c->p.at[c->registered ? c->at : 0];

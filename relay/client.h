@@ -113,10 +113,11 @@ struct relay_client_status {
 	nsec_t since; /* registered, or silent, since */
 	struct endpoint observed[2]; /* our endpoint as the relay sees it, per family */
 	bool stream; /* it is carried by the stream */
+	const char *denied; /* one clause on why it lets us not in; NULL: it does not say */
 	struct endpoint at; /* in use; zero: the stream */
 };
 
 /* relay_client_status() - changes counts up with each change of registered, channels
- * or observed: the caller then builds headers and candidates anew */
+ * observed or denied: the caller then builds headers and candidates anew */
 uint64_t relay_client_status(const struct relay_client *c,
 			     struct relay_client_status *out);

@@ -80,6 +80,7 @@ struct relay_client {
 	nsec_t udp_since; /* registered over UDP since */
 	nsec_t linger; /* UDP carries us: the stream is kept until then */
 	struct attempt attempt;
+	unsigned denied; /* enum frame_denial; 0: it was not */
 	nsec_t denied_wait; /* before the next attempt; 0: not denied */
 	bool registered, leaving, left;
 	unsigned at;

@@ -69,6 +69,8 @@ enum frame_denial { /* DENIED: why */
 	FRAME_DENIED_TOKEN = 1, /* forged, expired, or of another network */
 	FRAME_DENIED_PROOF = 2, /* the MAC is not by the token's key */
 	FRAME_DENIED_FULL = 3,
+	FRAME_DENIED_RULE = 4, /* the relay's operator does not let it in */
+	FRAME_DENIED_QUOTA = 5, /* its quota, or that of all, is used up */
 };
 
 struct frame_header { /* FRAME_DATA: the carried message follows */

@@ -3,13 +3,12 @@
  * main.c - adit-relay: a relay with STUN for further sites (program)
  */
 #include <errno.h>
-#include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/dropin.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -19,241 +18,17 @@
 #include "crypto/key.h"
 #include "relay/relay_figures.h"
 #include "relay/service.h"
+#include "relay/settings.h"
+#include "relay/status.h"
 #include "relay/tlsservice.h"
-#include "traversal/stun.h"
 
 enum {
-	EXIT_USAGE = 2,
-	CONFIG_MAX = 65536,
-	PATH_TEXT = 1024,
+	PATH_TEXT = SETTINGS_PATH + 16,
 	LISTENS = 4,
 	CONNECTIONS_MAX = 16384,
 };
 
-static const char usage[] =
-	"usage: adit-relay --coord-key KEY [--config F] [--state DIR]\n"
-	"                  [--listen ADDR[:PORT]]... [--udp-port N]\n"
-	"                  [--node-rate MBIT] [--metrics ADDR:PORT|PATH]\n"
-	"                  [--log-level error|warn|info|debug] [--check] [--version]\n"
-	"\n"
-	"Carries tunnels between nodes that the coordination server admits, and\n"
-	"answers STUN, on UDP port N (3478) and N + 1; where UDP is blocked, over\n"
-	"TLS on TCP port PORT (443). KEY is the coordination server's signing key,\n"
-	"which adit-coord relay list prints. The configuration file has the same names without\n"
-	"dashes, one a line: udp-port = 3478\n";
-
-struct settings {
-	struct relay_service_params service;
-	char state[PATH_TEXT], config[PATH_TEXT];
-	bool check;
-	bool have_coord_key;
-	uint16_t tls_port;
-	char metrics[SCRAPE_AT]; /* "": no metrics */
-	enum log_level level;
-};
-
-/* Who said it: a flag, or a line of a file. */
-struct where {
-	const char *file; /* NULL: the command line */
-	unsigned line;
-};
-
-static int complain(const struct where *w, const char *name, const char *value,
-		    const char *expected)
-{
-	if (w->file)
-		fprintf(stderr, "adit-relay: %s:%u: ", w->file, w->line);
-	else
-		fprintf(stderr, "adit-relay: --");
-	fprintf(stderr, "%s '%s': %s\n", name, value, expected);
-	return EXIT_USAGE;
-}
-
-static bool parse_port(const char *text, uint16_t *out)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || !v || v >= UINT16_MAX)
-		return false;
-	*out = (uint16_t)v;
-	return true;
-}
-
-/* parse_rate() - Mbit/s to octets a second */
-static bool parse_rate(const char *text, uint64_t *out)
-{
-	char *end;
-	unsigned long v = strtoul(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || !v || v > 100000)
-		return false;
-	*out = (uint64_t)v * 125000;
-	return true;
-}
-
-static bool add_listen(struct settings *s, const char *text)
-{
-	struct relay_service_params *p = &s->service;
-	struct endpoint e = { 0 };
-
-	if (p->address_count == 4)
-		return false;
-	if (!ipaddr_parse(text, &e.ip) && !endpoint_parse(text, &e))
-		return false;
-	if (e.port)
-		s->tls_port = e.port;
-	p->addresses[p->address_count++] = e.ip;
-	return true;
-}
-
-static int set(struct settings *s, const struct where *w, const char *name,
-	       const char *value)
-{
-	if (!strcmp(name, "state")) {
-		if (!*value || strlen(value) >= sizeof(s->state) - 16)
-			return complain(w, name, value, "give a folder");
-		strcpy(s->state, value);
-	} else if (!strcmp(name, "listen")) {
-		if (!add_listen(s, value))
-			return complain(w, name, value, "give ADDR or ADDR:PORT, "
-					"at most 4 times");
-	} else if (!strcmp(name, "udp-port")) {
-		if (!parse_port(value, &s->service.port))
-			return complain(w, name, value, "give a port, 1..65534");
-	} else if (!strcmp(name, "coord-key")) {
-		if (!sign_public_parse(value, &s->service.coord))
-			return complain(w, name, value, "give the 44 characters "
-					"that the coordination server prints");
-		s->have_coord_key = true;
-	} else if (!strcmp(name, "node-rate")) {
-		if (!parse_rate(value, &s->service.rate))
-			return complain(w, name, value, "give Mbit/s, 1..100000");
-	} else if (!strcmp(name, "metrics")) {
-		if (strlen(value) >= sizeof(s->metrics) || !scrape_valid(value))
-			return complain(w, name, value, "give ADDR:PORT or the "
-					"path of a unix socket");
-		strcpy(s->metrics, value);
-	} else if (!strcmp(name, "log-level")) {
-		if (!log_level_parse(value, &s->level))
-			return complain(w, name, value, "give error, warn, info "
-					"or debug");
-	} else {
-		return complain(w, name, value, "no such setting");
-	}
-	return 0;
-}
-
-static char *trim(char *s)
-{
-	char *end = s + strlen(s);
-
-	while (end > s && strchr(" \t\r", end[-1]))
-		*--end = 0;
-	return s + strspn(s, " \t");
-}
-
-static int set_line(struct settings *s, const struct where *w, char *line)
-{
-	char *value = strchr(line, '=');
-
-	line = trim(line);
-	if (!*line || *line == '#' || *line == ';' || *line == '[')
-		return 0;
-	if (!value)
-		return complain(w, line, "", "a line is NAME = VALUE");
-	*value++ = 0;
-	return set(s, w, trim(line), trim(value));
-}
-
-static int read_file(void *owner, const char *path)
-{
-	struct settings *s = owner;
-	struct where w = { .file = path };
-	char *text, *next;
-	size_t n;
-	int e = file_read(path, CONFIG_MAX, &text, &n), status = 0;
-
-	if (e) {
-		fprintf(stderr, "adit-relay: %s: %s\n", path, strerror(-e));
-		return EXIT_FAILURE;
-	}
-	for (char *line = text; line && !status; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = 0;
-		w.line++;
-		status = set_line(s, &w, line);
-	}
-	free(text);
-	return status;
-}
-
-static int read_config(struct settings *s, const char *path)
-{
-	int status = read_file(s, path);
-
-	if (!status)
-		status = dropin_each(path, s, read_file);
-	if (status >= 0)
-		return status;
-	fprintf(stderr, "adit-relay: %s.d: %s\n", path, strerror(-status));
-	return EXIT_FAILURE;
-}
-
-static const struct option options[] = {
-	{ "config", required_argument, NULL, 'c' },
-	{ "state", required_argument, NULL, 's' },
-	{ "listen", required_argument, NULL, 's' },
-	{ "udp-port", required_argument, NULL, 's' },
-	{ "coord-key", required_argument, NULL, 's' },
-	{ "node-rate", required_argument, NULL, 's' },
-	{ "metrics", required_argument, NULL, 's' },
-	{ "log-level", required_argument, NULL, 's' },
-	{ "check", no_argument, NULL, 'k' },
-	{ "version", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ 0 },
-};
-
-/* read_flags() - two passes: the configuration file first, so that flags win */
-static int read_flags(struct settings *s, int argc, char **argv, bool config)
-{
-	struct where w = { 0 };
-	int opt, at, status = 0;
-
-	optind = 1;
-	while (!status &&
-	       (opt = getopt_long(argc, argv, "", options, &at)) != -1) {
-		switch (opt) {
-		case 'c':
-			status = config ? read_config(s, optarg) : 0;
-			snprintf(s->config, sizeof(s->config), "%s", optarg);
-			break;
-		case 's':
-			status = config ? 0 :
-					  set(s, &w, options[at].name, optarg);
-			break;
-		case 'k':
-			s->check = true;
-			break;
-		case 'v':
-			printf("adit-relay %s\n", ADIT_VERSION);
-			exit(EXIT_SUCCESS);
-		case 'h':
-			printf("%s", usage);
-			exit(EXIT_SUCCESS);
-		default:
-			return EXIT_USAGE;
-		}
-	}
-	if (!status && optind < argc) {
-		fprintf(stderr, "adit-relay: '%s': no argument expected; see "
-			"--help\n", argv[optind]);
-		return EXIT_USAGE;
-	}
-	return status;
-}
+static const nsec_t keep_every = SEC(60); /* the month's count on disk */
 
 static int load_key(const char *path, struct key_private *out)
 {
@@ -327,34 +102,21 @@ static void report(struct relay_service *r)
 				 drop_text((enum drop)i));
 }
 
-/* reload() - the log level from the files; the rest needs a restart */
-static void reload(const struct settings *s)
-{
-	static struct settings fresh;
-
-	fresh = *s;
-	fresh.service.address_count = 0;
-	if (s->config[0] && read_config(&fresh, s->config)) {
-		log_error("the configuration was not reloaded");
-		return;
-	}
-	log_init("adit-relay", fresh.level);
-	log_info("configuration reloaded: the log level is in effect, the rest "
-		 "is after a restart");
-	key_private_wipe(&fresh.service.key);
-}
-
 /* What runs. */
 struct site {
 	struct loop loop;
 	struct loop_signal terminate, interrupt, usr1, hangup;
-	struct loop_timer watchdog;
-	const struct settings *settings;
+	struct loop_timer watchdog, keep;
+	struct settings settings;
+	int argc; /* to read the settings anew */
+	char **argv;
+	uint64_t started; /* seconds of 1970 */
+	uint64_t kept; /* octets of the month, on disk */
 	struct relay_service *relay;
 	struct tlsservice *tls;
 	struct stream_server *streams[LISTENS];
 	unsigned stream_count;
-	struct scrape *scrape;
+	struct scrape *scrape, *status;
 };
 
 static struct site site; /* one per process */
@@ -372,11 +134,90 @@ static void on_report(struct loop_signal *s, nsec_t now)
 	report(site.relay);
 }
 
+static void tls_paths(const struct settings *s, char cert[static PATH_TEXT],
+		      char key[static PATH_TEXT])
+{
+	snprintf(cert, PATH_TEXT, "%s/cert.pem", s->state);
+	snprintf(key, PATH_TEXT, "%s/key.pem", s->state);
+}
+
+static void reload_tls(void)
+{
+	char cert[PATH_TEXT], key[PATH_TEXT], why[256];
+
+	tls_paths(&site.settings, cert, key);
+	for (unsigned i = 0; i < site.stream_count; i++) {
+		if (stream_server_reload(site.streams[i], cert, key, why))
+			continue;
+		log_error("the certificate stays as it was: %s", why);
+		return;
+	}
+	log_info("the certificate was read anew, for connections from now on");
+}
+
+/* on_hangup() - log level, rates, quotas, whom to allow, the certificate; addresses and
+ * ports need a restart */
 static void on_hangup(struct loop_signal *s, nsec_t now)
 {
+	static struct settings fresh;
+
 	(void)s;
 	(void)now;
-	reload(site.settings);
+	reload_tls();
+	if (settings_read(site.argc, site.argv, &fresh)) {
+		log_error("the configuration stays as it was");
+		return;
+	}
+	site.settings.service.limits = fresh.service.limits;
+	log_init("adit-relay", fresh.level);
+	relay_service_set_limits(site.relay, &fresh.service.limits);
+	log_info("configuration reloaded; other addresses and ports need a restart");
+}
+
+/* ---- the month's count ---- */
+
+static const char *month_path(char path[static PATH_TEXT])
+{
+	snprintf(path, PATH_TEXT, "%s/month", site.settings.state);
+	return path;
+}
+
+/* keep_month() - so that a restart does not make the quota anew */
+static void keep_month(void)
+{
+	char path[PATH_TEXT], text[64];
+	uint64_t octets, month = relay_service_month(site.relay, &octets);
+	int e;
+
+	if (octets == site.kept)
+		return;
+	snprintf(text, sizeof(text), "%" PRIu64 " %" PRIu64 "\n", month, octets);
+	e = file_replace(month_path(path), text, strlen(text), 0600);
+	if (e)
+		log_error("%s: %s", path, strerror(-e));
+	else
+		site.kept = octets;
+}
+
+static void restore_month(void)
+{
+	char path[PATH_TEXT], *text;
+	uint64_t month, octets;
+	size_t n;
+
+	if (file_read(month_path(path), 64, &text, &n))
+		return;
+	if (sscanf(text, "%" SCNu64 " %" SCNu64, &month, &octets) == 2)
+		relay_service_set_month(site.relay, month, octets);
+	else
+		log_warn("%s: holds no count: the month begins anew", path);
+	free(text);
+}
+
+static void on_keep(struct loop_timer *t, nsec_t now)
+{
+	keep_month();
+	loop_timer_at(t, nsec_add(now, keep_every));
 }
 
 /* on_watchdog() - the relay is proven alive: its lock comes free */
@@ -393,7 +234,7 @@ static void on_watchdog(struct loop_timer *t, nsec_t now)
 static bool listen_tls(const struct settings *s, const struct ipaddr *ip,
 		       char why[static 256])
 {
-	char cert[PATH_TEXT + 16], key[PATH_TEXT + 16];
+	char cert[PATH_TEXT], key[PATH_TEXT];
 	struct stream_server_params p = {
 		.loop = &site.loop,
 		.listen = { .ip = *ip, .port = s->tls_port },
@@ -404,8 +245,7 @@ static bool listen_tls(const struct settings *s, const struct ipaddr *ip,
 	};
 	struct stream_server *v;
 
-	snprintf(cert, sizeof(cert), "%s/cert.pem", s->state);
-	snprintf(key, sizeof(key), "%s/key.pem", s->state);
+	tls_paths(s, cert, key);
 	v = stream_server_new(&p, why);
 	if (!v)
 		return false;
@@ -441,14 +281,20 @@ static void fill_metrics(void *owner, struct metrics *m)
 {
 	struct relay_service_stats relay;
 	struct tlsservice_stats tls;
+	uint64_t month;
 
 	(void)owner;
+	(void)relay_service_month(site.relay, &month);
 	relay_service_stats(site.relay, &relay);
 	tlsservice_stats(site.tls, &tls);
 	metrics_family(m, "adit_build_info", METRICS_GAUGE,
 		       "1, with the version as label.");
 	metrics_sample(m, "version", ADIT_VERSION, 1);
+	metrics_one(m, "adit_relay_start_time_seconds", METRICS_GAUGE,
+		    "Start of the relay, in seconds since 1970.", site.started);
 	relay_figures_fill(m, &relay);
+	metrics_one(m, "adit_relay_month_bytes", METRICS_GAUGE,
+		    "Octets carried in this month (UTC).", month);
 	metrics_one(m, "adit_relay_streams", METRICS_GAUGE,
 		    "Clients over TLS.", tls.streams);
 	metrics_one(m, "adit_relay_streams_opened_total", METRICS_COUNTER,
@@ -458,13 +304,17 @@ static void fill_metrics(void *owner, struct metrics *m)
 		    tls.dropped);
 }
 
+/* start_metrics() - for Prometheus where wanted, and always for adit-relay status */
 static bool start_metrics(const struct settings *s, char why[static 256])
 {
-	struct scrape_params p = { .loop = &site.loop, .at = s->metrics,
-				   .fill = fill_metrics };
+	char path[SCRAPE_AT];
+	struct scrape_params p = { .loop = &site.loop, .fill = fill_metrics };
 
-	if (!s->metrics[0])
-		return true;
+	p.at = settings_socket(s, path);
+	site.status = scrape_new(&p, why);
+	if (!site.status || !s->metrics[0])
+		return site.status != NULL;
+	p.at = s->metrics;
 	site.scrape = scrape_new(&p, why);
 	return site.scrape != NULL;
 }
@@ -477,18 +327,24 @@ static bool start(const struct settings *s, char why[static 256])
 	    loop_signal_add(&site.loop, &site.interrupt, SIGINT, on_stop) ||
 	    loop_signal_add(&site.loop, &site.usr1, SIGUSR1, on_report) ||
 	    loop_signal_add(&site.loop, &site.hangup, SIGHUP, on_hangup) ||
-	    loop_timer_init(&site.loop, &site.watchdog, on_watchdog))
+	    loop_timer_init(&site.loop, &site.watchdog, on_watchdog) ||
+	    loop_timer_init(&site.loop, &site.keep, on_keep))
 		return false;
-	site.settings = s;
+	site.started = time_wall() / SEC(1);
 	if (notify_watchdog())
 		loop_timer_at(&site.watchdog, time_now());
 	site.relay = relay_service_start(&s->service, why);
-	return site.relay && start_tls(s, why) && start_metrics(s, why);
+	if (!site.relay)
+		return false;
+	restore_month();
+	loop_timer_at(&site.keep, nsec_add(time_now(), keep_every));
+	return start_tls(s, why) && start_metrics(s, why);
 }
 
 static void stop(void)
 {
 	scrape_free(site.scrape);
+	scrape_free(site.status);
 	for (unsigned i = 0; i < site.stream_count; i++)
 		stream_server_free(site.streams[i]);
 	tlsservice_free(site.tls);
@@ -499,6 +355,7 @@ static void stop(void)
 		loop_signal_del(&site.usr1);
 		loop_signal_del(&site.hangup);
 		loop_timer_done(&site.watchdog);
+		loop_timer_done(&site.keep);
 	}
 	loop_done(&site.loop);
 }
@@ -520,6 +377,7 @@ static int serve(const struct settings *s)
 		notify_state("READY=1");
 		loop_run(&site.loop);
 		notify_state("STOPPING=1");
+		keep_month();
 		report(site.relay);
 	} else {
 		fprintf(stderr, "adit-relay: %s\n", why);
@@ -530,35 +388,29 @@ static int serve(const struct settings *s)
 
 int main(int argc, char **argv)
 {
-	struct settings s = { .service.port = STUN_DEFAULT_PORT,
-			      .tls_port = 443,
-			      .state = "/var/lib/adit-relay",
-			      .level = LOG_LEVEL_INFO };
+	struct settings *s = &site.settings;
 	int status;
 
+	if (argc > 1 && !strcmp(argv[1], "status"))
+		return status_command(argc - 1, argv + 1);
 	if (key_setup()) {
 		fprintf(stderr, "adit-relay: the cryptography library does not "
 			"start\n");
 		return EXIT_FAILURE;
 	}
-	status = read_flags(&s, argc, argv, true);
-	if (!status)
-		status = read_flags(&s, argc, argv, false);
+	site.argc = argc;
+	site.argv = argv;
+	status = settings_read(argc, argv, s);
 	if (status)
 		return status;
-	if (!s.have_coord_key) {
-		fprintf(stderr, "adit-relay: --coord-key is missing: whose nodes "
-			"are to be carried?\n");
-		return EXIT_USAGE;
-	}
-	if (s.check) {
+	if (s->check) {
 		puts("the configuration is good");
 		return EXIT_SUCCESS;
 	}
-	log_init("adit-relay", s.level);
-	status = find_key(&s);
+	log_init("adit-relay", s->level);
+	status = find_key(s);
 	if (!status)
-		status = serve(&s);
-	key_private_wipe(&s.service.key);
+		status = serve(s);
+	key_private_wipe(&s->service.key);
 	return status;
 }

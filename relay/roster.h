@@ -35,7 +35,7 @@ struct roster_client {
 	uint64_t network, issued, expires_s;
 	nsec_t heard, refilled;
 	uint64_t credit; /* octets that may be sent at once */
-	uint64_t sent; /* octets carried for it */
+	uint64_t sent, billed; /* octets carried for it; those that a quota knows of */
 	struct roster_channel *channels; /* number 1 is at [0] */
 	uint32_t channel_count, channel_room;
 	int32_t next_by_key, next_by_route;

@@ -20,6 +20,18 @@ enum {
 #define RATE_MOST   UINT64_C(16000000000) /* times a second in ns fits 64 bits */
 #define TICK_PERIOD SEC(1)
 
+static void take_limits(struct relay_server *s, const struct relay_limits *l)
+{
+	s->rate = l->rate ? l->rate : RATE_USUAL;
+	if (s->rate > RATE_MOST)
+		s->rate = RATE_MOST;
+	s->burst = s->rate / (SEC(1) / RATE_SPAN) + UINT16_MAX;
+	s->total.rate = l->total_rate > RATE_MOST ? RATE_MOST : l->total_rate;
+	s->quota.node_daily = l->node_daily;
+	s->quota.monthly = l->monthly;
+	s->allow = l->allow;
+}
+
 struct relay_server *relay_server_new(const struct relay_server_params *p)
 {
 	struct relay_server *s = calloc(1, sizeof(*s));
@@ -36,17 +48,14 @@ struct relay_server *relay_server_new(const struct relay_server_params *p)
 		return NULL;
 	}
 	memset(s->lanes, 0, s->lane_count * sizeof(*s->lanes));
-	s->total.rate = p->total_rate > RATE_MOST ? RATE_MOST : p->total_rate;
 	s->key = p->key;
 	key_public_of(&s->key, &s->public);
 	s->coord = p->coord;
 	s->network = p->network;
 	s->admits = p->admits;
 	s->owner = p->owner;
-	s->rate = p->rate ? p->rate : RATE_USUAL;
-	if (s->rate > RATE_MOST)
-		s->rate = RATE_MOST;
-	s->burst = s->rate / (SEC(1) / RATE_SPAN) + UINT16_MAX;
+	s->quota.seed = p->seed;
+	take_limits(s, &p->limits);
 	memcpy(s->secrets[0].b, p->secret, sizeof(p->secret));
 	s->secrets[1] = s->secrets[0];
 	return s;
@@ -57,6 +66,7 @@ void relay_server_free(struct relay_server *s)
 	if (!s)
 		return;
 	limiter_free(s->greet);
+	quota_done(&s->quota);
 	free(s->lanes);
 	roster_done(&s->roster);
 	secret_wipe(s, sizeof(*s));
@@ -233,6 +243,32 @@ static bool is_register(struct turn *t, const uint8_t *m, size_t n)
 	return false;
 }
 
+/* bill() - the quota learns what was carried for a client since the last time */
+static void bill(struct relay_server *s, struct roster_client *c)
+{
+	quota_add(&s->quota, &c->key, c->sent - c->billed);
+	c->billed = c->sent;
+}
+
+static void forget(struct relay_server *s, struct roster_client *c)
+{
+	bill(s, c);
+	roster_remove(&s->roster, c);
+}
+
+/* is_granted() - does the operator let it in, now? If not, it is told */
+static bool is_granted(struct turn *t, const struct frame_register *f,
+		       const struct key_public *node)
+{
+	if (!allow_admits(&t->s->allow, node, &t->in->from.remote.ip))
+		deny(t, f, FRAME_DENIED_RULE, DROP_RELAY_RULE);
+	else if (quota_spent(&t->s->quota, node))
+		deny(t, f, FRAME_DENIED_QUOTA, DROP_RELAY_QUOTA);
+	else
+		return true;
+	return false;
+}
+
 static void input_register(struct turn *t, const uint8_t *m)
 {
 	const struct frame_register *f = (const void *)m;
@@ -252,7 +288,7 @@ static void input_register(struct turn *t, const uint8_t *m)
 			&pair) ||
 	    !proof_check(&pair, m, body))
 		deny(t, f, FRAME_DENIED_PROOF, DROP_RELAY_CRYPTO);
-	else
+	else if (is_granted(t, f, &token.node))
 		enroll(t, f, &token, &pair);
 	secret_wipe(&pair, sizeof(pair));
 }
@@ -310,7 +346,7 @@ static void input_ack(struct turn *t, const uint8_t *m)
 
 static void input_leave(struct turn *t)
 {
-	roster_remove(&t->s->roster, t->sender);
+	forget(t->s, t->sender);
 	t->sender = NULL;
 }
 
@@ -371,17 +407,33 @@ static void turn_secret(struct relay_server *s, const uint8_t *fresh, nsec_t now
 	s->next_secret = now + SECRET_AGE;
 }
 
+/* may_stay() - is it heard, its token good, its quota not used up? */
+static bool may_stay(struct relay_server *s, const struct roster_client *c, nsec_t now,
+		     uint64_t wall_s)
+{
+	if (nsec_since(c->heard, now) > SEC(RELAY_SILENCE_S) ||
+	    c->expires_s + 60 < wall_s)
+		return false;
+	if (!quota_spent(&s->quota, &c->key))
+		return true;
+	drop_count(&s->lanes[0].drops, DROP_RELAY_QUOTA);
+	return false;
+}
+
 void relay_server_tick(struct relay_server *s, const uint8_t fresh[static 32],
 		       nsec_t now, uint64_t wall_s)
 {
 	if (now >= s->next_secret)
 		turn_secret(s, fresh, now);
 	s->next_tick = now + TICK_PERIOD;
+	quota_turn(&s->quota, wall_s);
 	for (int32_t i = 0; i < s->roster.used; i++) {
 		struct roster_client *c = &s->roster.clients[i];
 
-		if (c->live && (nsec_since(c->heard, now) > SEC(RELAY_SILENCE_S) ||
-				c->expires_s + 60 < wall_s))
+		if (!c->live)
+			continue;
+		bill(s, c);
+		if (!may_stay(s, c, now, wall_s))
 			roster_remove(&s->roster, c);
 	}
 }
@@ -389,6 +441,30 @@ void relay_server_tick(struct relay_server *s, const uint8_t fresh[static 32],
 nsec_t relay_server_next_expiry(const struct relay_server *s)
 {
 	return s->next_tick;
+}
+
+void relay_server_set_limits(struct relay_server *s, const struct relay_limits *l)
+{
+	take_limits(s, l);
+	for (int32_t i = 0; i < s->roster.used; i++) {
+		struct roster_client *c = &s->roster.clients[i];
+
+		if (c->live &&
+		    !allow_admits(&s->allow, &c->key, &c->route.remote.ip))
+			forget(s, c);
+	}
+}
+
+void relay_server_set_month(struct relay_server *s, uint64_t month, uint64_t octets)
+{
+	s->quota.month = month;
+	s->quota.total = octets;
+}
+
+uint64_t relay_server_month(const struct relay_server *s, uint64_t *octets)
+{
+	*octets = s->quota.total;
+	return s->quota.month;
 }
 
 void relay_server_remove(struct relay_server *s, const struct key_public *node,
@@ -399,7 +475,7 @@ void relay_server_remove(struct relay_server *s, const struct key_public *node,
 	s->removed[s->removed_next++ % REMOVED_MAX] =
 		(struct removed){ *node, nsec_max(now, 1) };
 	if (c)
-		roster_remove(&s->roster, c);
+		forget(s, c);
 }
 
 void relay_server_closed(struct relay_server *s, const struct relay_route *route)
@@ -407,7 +483,7 @@ void relay_server_closed(struct relay_server *s, const struct relay_route *route
 	struct roster_client *c = roster_by_route(&s->roster, route);
 
 	if (c)
-		roster_remove(&s->roster, c);
+		forget(s, c);
 }
 
 bool relay_server_knows(const struct relay_server *s,

@@ -25,6 +25,7 @@
 #include "base/drop.h"
 #include "base/time.h"
 #include "crypto/key.h"
+#include "relay/allow.h"
 #include "relay/frame.h"
 
 enum {
@@ -67,13 +68,21 @@ struct relay_batch {
 	uint8_t control[RELAY_BATCH][64];
 };
 
+/* What the operator grants; may change while the relay runs. */
+struct relay_limits {
+	uint64_t rate; /* octets a second of one sender; 0: 1.25 * 10^9 */
+	uint64_t total_rate; /* octets a second of all; 0: no limit */
+	uint64_t node_daily; /* octets a day (UTC) of one sender; 0: no limit */
+	uint64_t monthly; /* octets a month of all; 0: no limit */
+	struct allow allow;
+};
+
 struct relay_server_params {
 	struct key_private key;
 	struct sign_public coord; /* whose tokens to accept */
 	uint64_t network; /* that tokens must carry; 0: any */
 	unsigned clients_max; /* 0: RELAY_CLIENTS_DEFAULT */
-	uint64_t rate; /* octets a second of one sender; 0: 1.25 * 10^9 */
-	uint64_t total_rate; /* octets a second of all; 0: no limit */
+	struct relay_limits limits;
 	unsigned lanes; /* threads in relay_server_pass(); 0: 1 */
 	uint64_t seed;
 	uint8_t secret[32]; /* random: cookies of the first two minutes */
@@ -113,13 +122,22 @@ must_check size_t relay_server_pass(struct relay_server *s, unsigned lane,
 				    struct relay_batch *batch, nsec_t now);
 
 /**
- * relay_server_tick() - Forget silent clients, turn over the cookie secret
+ * relay_server_tick() - Forget silent clients and those whose quota is used up, turn
+ *                       over the cookie secret
  * @fresh: 32 random octets for the next secret
  * Called at relay_server_next_expiry().
  */
 void relay_server_tick(struct relay_server *s, const uint8_t fresh[static 32],
 		       nsec_t now, uint64_t wall_s);
 nsec_t relay_server_next_expiry(const struct relay_server *s);
+
+/* relay_server_set_limits() - others from now on; who is not let in any more, goes. What
+ * was carried today and this month still counts */
+void relay_server_set_limits(struct relay_server *s, const struct relay_limits *l);
+/* relay_server_set_month() - octets that were carried before the start, in the month with
+ * that number (quota_month()); relay_server_month() - those of now */
+void relay_server_set_month(struct relay_server *s, uint64_t month, uint64_t octets);
+uint64_t relay_server_month(const struct relay_server *s, uint64_t *octets);
 
 /* relay_server_remove() - drop a node; its tokens are void while they could last */
 void relay_server_remove(struct relay_server *s, const struct key_public *node,

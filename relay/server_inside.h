@@ -9,6 +9,7 @@
 #include "relay/limiter.h"
 #include "relay/meter.h"
 #include "relay/proof.h"
+#include "relay/quota.h"
 #include "relay/roster.h"
 
 enum {
@@ -32,6 +33,8 @@ struct relay_server {
 	struct sign_public coord;
 	uint64_t network, rate, burst;
 	struct meter total;
+	struct quota quota;
+	struct allow allow;
 	struct proof_key secrets[2]; /* this one and the one before */
 	nsec_t next_secret, next_tick;
 	struct roster roster;

@@ -185,8 +185,7 @@ static bool make_engines(struct relay_service *s,
 	struct relay_server_params sp = { .key = p->key,
 					  .coord = p->coord,
 					  .network = p->network,
-					  .rate = p->rate,
-					  .total_rate = p->total_rate,
+					  .limits = p->limits,
 					  .lanes = s->lane_count,
 					  .seed = rand_u64() };
 
@@ -304,6 +303,30 @@ void relay_service_remove(struct relay_service *s, const struct key_public *node
 	gate_close(&s->gate);
 	relay_server_remove(s->server, node, time_now());
 	gate_open(&s->gate);
+}
+
+void relay_service_set_limits(struct relay_service *s, const struct relay_limits *l)
+{
+	gate_close(&s->gate);
+	relay_server_set_limits(s->server, l);
+	gate_open(&s->gate);
+}
+
+void relay_service_set_month(struct relay_service *s, uint64_t month, uint64_t octets)
+{
+	gate_close(&s->gate);
+	relay_server_set_month(s->server, month, octets);
+	gate_open(&s->gate);
+}
+
+uint64_t relay_service_month(struct relay_service *s, uint64_t *octets)
+{
+	uint64_t month;
+
+	gate_close(&s->gate);
+	month = relay_server_month(s->server, octets);
+	gate_open(&s->gate);
+	return month;
 }
 
 void relay_service_set_sink(struct relay_service *s,

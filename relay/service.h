@@ -23,8 +23,7 @@ struct relay_service_params {
 	struct key_private key; /* the relay's X25519 key */
 	struct sign_public coord; /* whose tokens to accept */
 	uint64_t network; /* network id that tokens must carry; 0: any */
-	uint64_t rate; /* octets a second of one node; 0: as relay/server.h says */
-	uint64_t total_rate; /* octets a second of all; 0: no limit */
+	struct relay_limits limits;
 	unsigned workers; /* threads, at most 16; 0: one for each CPU of ours, at most 8 */
 };
 
@@ -41,6 +40,12 @@ void relay_service_stop(struct relay_service *s); /* takes NULL; joins the threa
 
 /* relay_service_remove() - a node was removed: its tokens are void from now on */
 void relay_service_remove(struct relay_service *s, const struct key_public *node);
+
+/* relay_service_set_limits() - others from now on */
+void relay_service_set_limits(struct relay_service *s, const struct relay_limits *l);
+/* relay_service_set_month(), relay_service_month() - as those of relay/server.h */
+void relay_service_set_month(struct relay_service *s, uint64_t month, uint64_t octets);
+uint64_t relay_service_month(struct relay_service *s, uint64_t *octets);
 
 /* Clients that come over streams (relay/tlsservice.h), which other threads own. */
 struct relay_service_sink {
