@@ -298,6 +298,7 @@ static void judge_response(struct stream *s, const struct http_head *h)
 
 static void refuse_request(struct stream *s, const char *status)
 {
+	s->group->bad++;
 	evbuffer_add_printf(bufferevent_get_output(s->bev),
 			    "HTTP/1.1 %s\r\nContent-Length: 0\r\n"
 			    "Connection: close\r\n\r\n", status);
@@ -396,6 +397,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	if (s->dead)
 		return;
 	enter(s);
+	if (s->group && s->phase == PHASE_UPGRADING && !(what & BEV_EVENT_CONNECTED))
+		s->group->bad++;
 	if (what & BEV_EVENT_CONNECTED) {
 		if (!s->group)
 			write_request(s);
@@ -415,6 +418,8 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 	if (s->dead)
 		return;
 	enter(s);
+	if (s->group && s->phase == PHASE_UPGRADING)
+		s->group->late++;
 	if (s->phase != PHASE_OPEN) {
 		end(s, "no answer in time");
 	} else if (nsec_since(s->heard, now) > ping_every + ping_every / 2) {

@@ -123,3 +123,10 @@ must_check bool stream_server_reload(struct stream_server *s, const char *cert_p
 uint16_t stream_server_port(const struct stream_server *s);
 /* stream_server_refused() - connections turned away for being too many */
 uint64_t stream_server_refused(const struct stream_server *s);
+
+struct stream_server_stats { /* connections that came to nothing */
+	uint64_t crowded; /* too many, or not admitted: closed at once */
+	uint64_t late; /* asked nothing within the handshake's time */
+	uint64_t bad; /* no TLS, gone before they asked, or asked what is not served */
+};
+void stream_server_stats(const struct stream_server *s, struct stream_server_stats *out);

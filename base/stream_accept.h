@@ -17,6 +17,7 @@ struct tls;
 struct stream_group { /* the streams that a server has accepted */
 	struct stream *first;
 	unsigned count;
+	uint64_t late, bad; /* that came to nothing, see stream_server_stats */
 };
 
 struct stream_place { /* a request path, and whose its streams are */

@@ -166,6 +166,11 @@ uint16_t stream_server_port(const struct stream_server *v)
 	return v->port;
 }
 
+void stream_server_stats(const struct stream_server *v, struct stream_server_stats *out)
+{
+	*out = (struct stream_server_stats){ v->refused, v->group.late, v->group.bad };
+}
+
 uint64_t stream_server_refused(const struct stream_server *v)
 {
 	return v->refused;

@@ -277,6 +277,24 @@ static bool start_tls(const struct settings *s, char why[static 256])
 	return ok;
 }
 
+static void fill_refused(struct metrics *m, uint64_t unregistered)
+{
+	struct stream_server_stats one, all = { 0 };
+
+	for (unsigned i = 0; i < site.stream_count; i++) {
+		stream_server_stats(site.streams[i], &one);
+		all.crowded += one.crowded;
+		all.late += one.late;
+		all.bad += one.bad;
+	}
+	metrics_family(m, "adit_relay_stream_refused_total", METRICS_COUNTER,
+		       "Connections over TLS that came to nothing, by reason.");
+	metrics_sample(m, "reason", "crowded", all.crowded);
+	metrics_sample(m, "reason", "late", all.late);
+	metrics_sample(m, "reason", "bad", all.bad);
+	metrics_sample(m, "reason", "unregistered", unregistered);
+}
+
 static void fill_metrics(void *owner, struct metrics *m)
 {
 	struct relay_service_stats relay;
@@ -302,6 +320,7 @@ static void fill_metrics(void *owner, struct metrics *m)
 	metrics_one(m, "adit_relay_stream_dropped_total", METRICS_COUNTER,
 		    "Frames dropped because their client's stream stalled.",
 		    tls.dropped);
+	fill_refused(m, tls.unregistered);
 }
 
 /* start_metrics() - for Prometheus where wanted, and always for adit-relay status */

@@ -77,9 +77,22 @@ static const char *text_of(const char *reason)
 	return reason;
 }
 
-static void write_json(const char *page, FILE *out)
+/* write_members() - a metric with labels as an object */
+static void write_members(const char *page, const char *member, const char *metric,
+			  FILE *out)
 {
 	const char *at = page, *between = "";
+	struct sample s;
+
+	fprintf(out, ", \"%s\": {", member);
+	for (; next_sample(&at, metric, &s); between = ", ")
+		fprintf(out, "%s\"%s\": %" PRIu64, between, s.label, s.value);
+	fprintf(out, "}");
+}
+
+static void write_json(const char *page, FILE *out)
+{
+	const char *at = page;
 	struct sample s;
 
 	fprintf(out, "{\"version\": \"%s\"",
@@ -89,10 +102,9 @@ static void write_json(const char *page, FILE *out)
 		if (next_sample(&at, rows[i].metric, &s))
 			fprintf(out, ", \"%s\": %" PRIu64, rows[i].member, s.value);
 	}
-	fprintf(out, ", \"drops\": {");
-	for (at = page; next_sample(&at, "adit_drops_total", &s); between = ", ")
-		fprintf(out, "%s\"%s\": %" PRIu64, between, s.label, s.value);
-	fprintf(out, "}}\n");
+	write_members(page, "refused_streams", "adit_relay_stream_refused_total", out);
+	write_members(page, "drops", "adit_drops_total", out);
+	fprintf(out, "}\n");
 }
 
 static void write_text(const char *page, FILE *out)
@@ -105,6 +117,10 @@ static void write_text(const char *page, FILE *out)
 		if (next_sample(&at, rows[i].metric, &s))
 			fprintf(out, "%-32s %" PRIu64 "\n", rows[i].text, s.value);
 	}
+	for (at = page; next_sample(&at, "adit_relay_stream_refused_total", &s);)
+		if (s.value)
+			fprintf(out, "refused: %" PRIu64 " connections over TLS, %s\n",
+				s.value, s.label);
 	for (at = page; next_sample(&at, "adit_drops_total", &s);)
 		if (s.value)
 			fprintf(out, "dropped: %" PRIu64 " %s\n", s.value,

@@ -275,6 +275,7 @@ static void on_tick(struct loop_timer *timer, nsec_t now)
 		if (nsec_since(c->since, now) < register_time ||
 		    relay_service_knows(t->relay, &c->route))
 			continue;
+		t->stats.unregistered++;
 		stream_finish(c->stream);
 		forget(c);
 	}

@@ -28,5 +28,6 @@ must_check bool tlsservice_serve(struct tlsservice *t, struct stream_server *s);
 
 struct tlsservice_stats {
 	uint64_t streams, opened, dropped; /* dropped: frames, queue full */
+	uint64_t unregistered; /* closed: their client did not register in time */
 };
 void tlsservice_stats(struct tlsservice *t, struct tlsservice_stats *out);

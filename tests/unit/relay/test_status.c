@@ -63,7 +63,7 @@ static void test_of_rubbish(void **state)
 	for (unsigned i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
 		char *text = written(pages[i], true);
 
-		assert_string_equal(text, "{\"version\": \"\", \"drops\": {}}\n");
+		assert_string_equal(text, "{\"version\": \"\", \"refused_streams\": {}, \"drops\": {}}\n");
 		free(text);
 		text = written(pages[i], false);
 		assert_string_equal(text, "");
