@@ -211,15 +211,18 @@ void streams_close(struct relay_slot *s)
 	backlog_done(&x->queue);
 }
 
+static bool wanted(const struct relay_slot *s)
+{
+	return s->client && s->info.url[0] && relay_client_wants_stream(s->client);
+}
+
 void streams_keep(struct node *n, unsigned slot, nsec_t now)
 {
 	struct relay_slot *s = &n->relays[slot];
-	bool wanted = s->info.url[0] &&
-		      relay_client_wants_stream(s->client);
 
-	if (wanted && !s->tls.trunk.stream && s->tls.again <= now)
+	if (wanted(s) && !s->tls.trunk.stream && s->tls.again <= now)
 		open_stream(n, s);
-	if (wanted || !s->tls.trunk.stream)
+	if (wanted(s) || !s->tls.trunk.stream)
 		return;
 	streams_close(s);
 	relay_client_set_stream(s->client, false, now);
@@ -230,8 +233,7 @@ nsec_t streams_next_expiry(const struct node *n)
 	nsec_t at = NSEC_NEVER;
 
 	for (unsigned i = 0; i < NETMAP_RELAYS_MAX; i++)
-		if (n->relays[i].client && n->relays[i].tls.again &&
-		    !n->relays[i].tls.trunk.stream)
+		if (wanted(&n->relays[i]) && !n->relays[i].tls.trunk.stream)
 			at = nsec_min(at, n->relays[i].tls.again);
 	return at;
 }
