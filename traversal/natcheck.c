@@ -337,11 +337,25 @@ static void begin_hairpin(struct natcheck *nc, nsec_t now)
 		(void)add_aux(nc, &main->mapped);
 }
 
-/* varies() - did an IPv4 server see the main socket elsewhere than the first one did? */
+/* aux_varies() - two ports of a server saw the auxiliary socket at different ports, and
+ * not because an early packet cost it its own one: it never had that */
+static bool aux_varies(const struct natcheck *nc)
+{
+	const struct probe *base = aux_answer(nc, ROUND_MAPPING, false);
+	const struct probe *late = aux_answer(nc, ROUND_POISON, false);
+
+	return base && late && base->mapped.port != nc->aux &&
+	       !endpoint_eq(&base->mapped, &late->mapped);
+}
+
+/* varies() - did an IPv4 server see one of our sockets elsewhere than the first one did?
+ * The main one alone does not tell: two random ports of few may be the same */
 static bool varies(const struct natcheck *nc)
 {
 	const struct probe *first = first_answer(nc, true);
 
+	if (aux_varies(nc))
+		return true;
 	for (unsigned i = 0; i < nc->probe_count; i++) {
 		const struct probe *p = &nc->probes[i];
 
@@ -437,8 +451,8 @@ static void judge_mapping(const struct natcheck *nc, struct natcheck_report *r)
 {
 	unsigned differ, n = count_samples(nc, &differ);
 
-	if (differ)
-		r->mapping = varies_by_port(nc) ?
+	if (differ || aux_varies(nc))
+		r->mapping = aux_varies(nc) || varies_by_port(nc) ?
 				     NAT_ADDRESS_AND_PORT_DEPENDENT :
 				     NAT_ADDRESS_DEPENDENT;
 	else if (is_host(nc, &r->reflexive))

@@ -27,6 +27,7 @@ struct model {
 	bool none; /* no NAT */
 	enum nat_behaviour mapping, filtering;
 	bool random_port; /* first mapping is not the local port */
+	bool coincide; /* by chance the main socket has the same port everywhere */
 	bool poisonable; /* early inbound packets change the port */
 	bool two; /* the server has two addresses */
 	bool dead; /* nothing is answered */
@@ -101,6 +102,8 @@ static uint16_t map_port(struct world *w, uint16_t local,
 		return f->port;
 	if (f->spoiled)
 		return f->port = 33333;
+	if (w->m.coincide && local == LOCAL_PORT)
+		return f->port = 20000;
 	for (unsigned i = 0; i < w->flow_count && !f->port; i++)
 		if (w->flows[i].port && w->flows[i].local == local &&
 		    same_class(&w->m, &w->flows[i].to, to))
@@ -262,6 +265,8 @@ static const struct {
 			 .random_port = true }, 1, APD, APD, false, false },
 	{ "symmetric, one address", { .mapping = APD, .filtering = APD,
 			 .random_port = true }, 1, APD, APD, false, false },
+	{ "symmetric, twice the same port", { .mapping = APD, .filtering = APD,
+			 .random_port = true, .coincide = true }, 1, APD, APD, false, false },
 	{ "symmetric by address", { .mapping = AD, .filtering = APD, .two = true,
 			 .random_port = true }, 1, AD, APD, false, false },
 	{ "further port listed as a server", { .mapping = EI, .filtering = APD },
