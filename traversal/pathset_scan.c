@@ -4,7 +4,8 @@
  *
  * The easy side leads. It opens one throw-away socket, learns by STUN how that looks, and
  * sends SCAN over the relay. The hard side opens its fan towards that endpoint, with
- * openers whose TTL ends before the easy side's NAT, and answers WIN; for a counter it
+ * openers whose TTL ends before the easy side's NAT if they would spoil something there,
+ * and answers WIN; for a counter it
  * first brackets one opener. Then the easy side probes, bounded by birthday.h, until an
  * authenticated ping comes back: both adopt their socket and go on as with any path.
  * Two counters: each side says which port it will come to after some 50 mappings, opens a
@@ -32,6 +33,7 @@ enum {
 	READY_AT = 64, /* sockets open: the probes may begin */
 	LEAD_AHEAD = 48, /* mappings from a counter's STUN answer to the port named */
 	FOLLOW_AHEAD = 32, /* and for the one that opens at once */
+	TTL_FAR = 64, /* RFC 1700's default */
 };
 
 #define HOUR	      SEC(3600)
@@ -312,6 +314,7 @@ enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src
 {
 	struct strategy s = strategy_now(ps);
 	struct scan *scan = &ps->scan;
+	unsigned attempt = scan->easy ? 1 : scan->attempt + 1;
 	enum drop d;
 
 	if (scan->step != SCAN_REST && scan->plan == m->plan) {
@@ -329,6 +332,7 @@ enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src
 	punch_stop(&ps->punch);
 	memset(scan, 0, sizeof(*scan));
 	scan->plan = m->plan;
+	scan->attempt = attempt;
 	scan->aim = m->at;
 	scan->how = how_of(&s);
 	scan->fans = s.fans;
@@ -339,12 +343,23 @@ enum drop pathset_take_scan(struct pathset *ps, const struct pathset_source *src
 	return DROP_NONE;
 }
 
+/* opener_ttl() - to cross all our NATs, of which there may be two. One hop more in every
+ * other attempt, where more could spoil the far mapping; a counter's is not known */
+static uint8_t opener_ttl(const struct pathset *ps)
+{
+	if (ps->scan.how == DISCO_HOW_COUNTERS)
+		return punch_ttl(ps->self.nat.public_hop, 1);
+	if (ps->peer.nat.known && !ps->peer.nat.opener_needed)
+		return TTL_FAR;
+	return punch_ttl(ps->self.nat.public_hop, ps->scan.attempt);
+}
+
 static void open_one(struct pathset *ps, unsigned fan)
 {
 	struct out o = { .kind = OUT_FAN_OPENER, .slot = fan };
 
 	o.via.from = ps->scan.aim;
-	o.ttl = punch_ttl(ps->self.nat.public_hop, 1);
+	o.ttl = opener_ttl(ps);
 	pathset_out(ps, &o);
 }
 

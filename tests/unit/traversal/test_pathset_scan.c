@@ -22,6 +22,7 @@ struct pair {
 	struct box peer; /* the test speaks for the peer */
 	struct nat_profile nat; /* the peer's */
 	unsigned fans, openers, probes, asked;
+	unsigned far; /* openers that may arrive */
 	unsigned elsewhere; /* fan packets to another address than ATTESTED */
 	nsec_t last;
 	uint32_t plan; /* of the last SCAN heard */
@@ -98,8 +99,9 @@ static void note_fan(struct pair *p, const struct pathset_action *a, nsec_t now)
 	assert_true(endpoint_parse(ATTESTED ":1", &ok));
 	p->elsewhere += !ipaddr_eq(&a->to.ip, &ok.ip);
 	if (a->ttl) {
-		assert_true(a->ttl <= 8);
+		assert_true(a->ttl <= 8 || !p->nat.opener_needed);
 		p->openers++;
+		p->far += a->ttl > 8;
 		return;
 	}
 	assert_true(now - p->last >= MSEC(10));
@@ -190,6 +192,28 @@ static void fans_open_only_towards_the_peer(void **state)
 	assert_int_equal(p.elsewhere, 0);
 	assert_int_equal(p.probes, 0);
 	done(&p);
+}
+
+/* behind two NATs of our own only a far one opens; but none may spoil the peer's mapping */
+static void openers_arrive_where_they_do_no_harm(void **state)
+{
+	struct disco_message m = { .type = DISCO_SCAN, .plan = 5, .sockets = 256 };
+	struct nat_profile spoilt = easy;
+	struct pair p;
+
+	(void)state;
+	spoilt.opener_needed = true;
+	for (int i = 0; i < 2; i++) {
+		make(&p, &wide, i ? &spoilt : &easy);
+		say_cand(&p, T0);
+		pathset_traffic(p.ps, T0);
+		assert_true(endpoint_parse(ATTESTED ":6000", &m.at));
+		assert_int_equal(say(&p, &m, NULL, T0), DROP_NONE);
+		run(&p, T0, T0 + SEC(2));
+		assert_int_equal(p.openers, 256);
+		assert_int_equal(p.far, i ? 0 : 256);
+		done(&p);
+	}
 }
 
 static void a_flood_of_scans_is_bounded(void **state)
@@ -316,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fans_open_only_towards_the_peer),
+		cmocka_unit_test(openers_arrive_where_they_do_no_harm),
 		cmocka_unit_test(a_flood_of_scans_is_bounded),
 		cmocka_unit_test(probes_go_only_to_the_peer),
 		cmocka_unit_test(an_hour_of_scans_is_bounded),
