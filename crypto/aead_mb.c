@@ -12,6 +12,7 @@
 #include <intel-ipsec-mb.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/attr.h"
 #include "crypto/aead_impl.h"
@@ -103,6 +104,19 @@ static void key_init(const struct aead_impl *impl, struct aead_key *k)
 		expand[impl->variant](k->raw, gcm_key(k));
 }
 
+/* tag_eq() - as secret_eq(), which goes octet by octet: 2 % of what a packet costs */
+static inline bool tag_eq(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x[2], y[2], differ;
+
+	_Static_assert(AEAD_TAG_OCTETS == sizeof(x), "two words");
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	differ = (x[0] ^ y[0]) | (x[1] ^ y[1]);
+	__asm__("" : "+r"(differ)); /* no branch on half of it */
+	return !differ;
+}
+
 /* ---- ChaCha20-Poly1305: the ring of jobs ---- */
 
 /* What the library's jobs point to while they are in flight. */
@@ -174,8 +188,7 @@ static void chacha_open(IMB_MGR *mgr, const struct aead_key *k,
 
 	chacha_run(mgr, k, jobs, n, &f, IMB_DIR_DECRYPT);
 	for (unsigned i = 0; i < n; i++)
-		jobs[i].ok = secret_eq(f.tags[i], jobs[i].data + jobs[i].n,
-				       AEAD_TAG_OCTETS);
+		jobs[i].ok = tag_eq(f.tags[i], jobs[i].data + jobs[i].n);
 }
 
 /* ---- AES-256-GCM: direct ---- */
@@ -210,7 +223,7 @@ static void gcm_open(IMB_MGR *mgr, const struct aead_key *k,
 		IMB_AES256_GCM_DEC(mgr, gcm_key(k), &state, job->data,
 				   job->data, job->n, nonce, NULL, 0, tag,
 				   AEAD_TAG_OCTETS);
-		job->ok = secret_eq(tag, job->data + job->n, AEAD_TAG_OCTETS);
+		job->ok = tag_eq(tag, job->data + job->n);
 	}
 }
 
