@@ -138,6 +138,85 @@ def notes_table(notes):
     table(["topology", "tunnel", "MiB at first", "MiB after all tests", "idle, CPU s a minute"], lines)
 
 
+# ---- what is aimed at ----
+
+WHOLE, GRO = ("direct", "whole"), ("direct", "gro")
+
+
+class Targets:
+    """One line for each: what is asked, what the rows and notes say."""
+
+    def __init__(self, rows, notes):
+        self.rows, self.notes, self.lines = rows, notes, []
+
+    def median(self, place, test, tunnel, field="rate"):
+        mine = of_tunnel(self.rows.get((*place, test), []), tunnel)
+        if field == "cpu":
+            return per_gb(mine, "daemon")
+        v = values(mine, field)
+        return statistics.median(v) if v else None
+
+    def add(self, text, place, asked, sign, value, unit=""):
+        if value is None:
+            return
+        met = value >= asked if sign == ">=" else value <= asked
+        word = "at least" if sign == ">=" else "at most"
+        self.lines.append([f"{text}, {place}", f"{word} {asked}{unit}", f"{value:.3g}{unit}",
+                           "yes" if met else "**no**"])
+
+    def ratio(self, text, place, test, mine, other, asked, sign=">=", field="rate"):
+        a, b = (self.median(place, test, t, field) for t in (mine, other))
+        self.add(text, "/".join(place), asked, sign, a / b if a and b else None)
+
+    def plain(self, text, place, test, tunnel, field, asked, unit=""):
+        self.add(text, "/".join(place), asked, "<=", self.median(place, test, tunnel, field), unit)
+
+    def of_rates(self):
+        for place, cpu, aes in ((WHOLE, 1.35, 3.2), (GRO, 1.65, 2.7)):
+            for test in ("tcp1", "tcp4", "rev"):
+                name = TESTS[test][0]
+                self.ratio(f"{name}: adit / wireguard-go", place, test, "adit", BASE, 2.2)
+                self.ratio(f"{name}: adit / forwarder with its AEAD", place, test, "adit", "forwarder:chacha", 0.95)
+                self.ratio(f"{name}: adit-mesh / forwarder with its AEAD", place, test, "adit-mesh", "forwarder:aes", 0.95)
+            self.plain("one TCP stream: adit, both daemons' CPU", place, "tcp1", "adit", "cpu", cpu, " s/GB")
+            self.ratio("one TCP stream: adit-mesh (AES-256-GCM) / wireguard-go", place, "tcp1", "adit-mesh", BASE, aes)
+            self.ratio("one TCP stream: adit-mesh without AVX-512 / wireguard-go", place, "tcp1", "adit-mesh:ipsec-mb-avx2", BASE, 2.6)
+        for underlay in UNDERLAYS:
+            self.ratio("one TCP stream: adit / wireguard-go", ("nat", underlay), "tcp1", "adit", BASE, 2.5)
+
+    def of_packets(self):
+        for place in (WHOLE, GRO):
+            self.ratio("UDP at 1 Gbit/s: CPU per GB, adit / wireguard-go", place, "udp1g", "adit", BASE, 0.2, "<=", "cpu")
+            self.plain("UDP at 1 Gbit/s: adit, loss", place, "udp1g", "adit", "loss", 0.3, " %")
+            self.ratio("UDP of 64 octets: adit / wireguard-go", place, "udp64", "adit", BASE, 3)
+            self.ratio("mean ping: adit / nebula", place, "ping", "adit", "nebula", 1, "<=", "rtt")
+            self.ratio("mean ping: adit / fastd", place, "ping", "adit", "fastd:null", 1.4, "<=", "rtt")
+            self.plain("ping beside one TCP stream: adit", place, "load", "adit", "rtt", 2.2, " ms")
+            self.plain("ping beside one TCP stream: adit-mesh", place, "load", "adit-mesh", "rtt", 2.2, " ms")
+
+    def of_size(self):
+        for place in (WHOLE, GRO):
+            for t in ("adit", "adit-mesh"):
+                for note, text, asked in (("rss_loaded", "memory after all tests", 12), ("rss_idle", "memory at rest", 6)):
+                    kib = self.notes.get((*place, t, note))
+                    self.add(f"{t}: {text}", "/".join(place), asked, "<=", kib and kib / 1024, " MiB")
+                self.add(f"{t}: CPU at rest", "/".join(place), 0.02, "<=", self.notes.get((*place, t, "idle_s")), " s/min")
+            self.ratio("10,000 peers, 100,000 routes: adit's rate", place, "tcp1", "adit-many:10000,10", "adit", 0.97)
+            self.ratio("10,000 peers, 100,000 routes: adit's CPU per GB", place, "tcp1", "adit-many:10000,10", "adit", 1.03, "<=", "cpu")
+            self.ratio("10,000 rules: adit-mesh's rate", place, "tcp1", "adit-rules:10000", "adit-mesh", 0.97)
+            self.ratio("10,000 rules: adit-mesh's CPU per GB", place, "tcp1", "adit-rules:10000", "adit-mesh", 1.03, "<=", "cpu")
+
+
+def targets_table(rows, notes):
+    t = Targets(rows, notes)
+    t.of_rates()
+    t.of_packets()
+    t.of_size()
+    if t.lines:
+        print("## Targets\n")
+        table(["what", "asked", "measured", "met"], t.lines)
+
+
 def command(*args):
     try:
         return subprocess.run(args, capture_output=True, text=True, check=False).stdout
@@ -190,6 +269,7 @@ def main():
     machine()
     print(f"\n{total} tests; {left_out} of them left out, because something else used"
           f" more than {limit:.0f} % of the machine before they began.\n")
+    targets_table(rows, notes)
     done = None
     for (topology, underlay, test), mine in rows.items():
         if done != (topology, underlay):

@@ -117,6 +117,19 @@ adit_crowd() {
 		print ""
 	}'
 }
+# tunnel_adit_rules RULES - a network with a policy of so many rules, of which the last
+# let iperf3 and ping through
+tunnel_adit_rules() {
+	tunnel_adit_mesh '' || return 1
+	{
+		awk -v n="$1" 'BEGIN { for (i = 2; i < n; i++)
+			print "allow tag:t" i % 100 " to any on tcp:" 10000 + i * 5 % 50000 }'
+		echo "allow any to any on tcp:5201"
+		echo "allow any to any on udp:5201 icmp"
+	} >"$WORK/$N.policy"
+	ns $SERVERS "$ADIT_COORD" --admin-socket "$WORK/$N.admin" policy set "$WORK/$N.policy" >/dev/null &&
+		wait_for 10 ns a ping -q -c 1 -W 1 "$TARGET"
+}
 # tunnel_adit_mesh [AEAD] - both ends in a network: AES-256-GCM, where both are fast at it
 tunnel_adit_mesh() {
 	local h invite coord=("$ADIT_COORD" --admin-socket "$WORK/$N.admin")
