@@ -10,6 +10,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 struct resolve {
 	struct loop_watch done;
 	_Atomic int references;
+	_Atomic bool ready; /* what the thread has written may be read */
 	int fd;
 	char name[RESOLVE_NAME];
 	struct ipaddr a[RESOLVE_MAX];
@@ -64,6 +66,7 @@ static void *run(void *arg)
 	struct resolve *r = arg;
 
 	r->error = look_up(r->name, r->a, &r->n);
+	atomic_store_explicit(&r->ready, true, memory_order_release);
 	eventfd_write(r->fd, 1);
 	release(r);
 	return NULL;
@@ -72,9 +75,12 @@ static void *run(void *arg)
 static void on_done(struct loop_watch *w, nsec_t now)
 {
 	struct resolve *r = container_of(w, struct resolve, done);
-	const char *why = r->error ? gai_strerror(r->error) : "no address";
+	const char *why;
 
 	(void)now;
+	if (!atomic_load_explicit(&r->ready, memory_order_acquire))
+		return; /* not yet: the descriptor stays readable */
+	why = r->error ? gai_strerror(r->error) : "no address";
 	loop_watch_del(&r->done);
 	r->answered(r->owner, r->a, r->n, r->n ? NULL : why);
 	release(r);
