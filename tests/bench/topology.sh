@@ -80,6 +80,8 @@ topology_up() { # TOPOLOGY UNDERLAY
 	for h in $HOSTS; do
 		ip netns add "$PREFIX$h" && ip -n "$PREFIX$h" link set lo up || return 1
 		ns $h sysctl -qw net.ipv4.ping_group_range="0 2147483647"
+		# no socket of one tunnel takes another's port by chance
+		ns $h sysctl -qw net.ipv4.ip_local_port_range="44000 60999"
 	done
 	"topology_$1" && underlay "$2" || return 1
 	# a tunnel must not be a way for another one
