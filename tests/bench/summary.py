@@ -257,6 +257,7 @@ everywhere, the inner MTU 1420 (n2n: 1400). GB are 10^9 octets received.
 network with a coordination server, where nodes that are both fast at it use AES-256-GCM;
 behind a colon: the implementation forced by `Aead`. `forwarder` moves packets by the same
 device, offloads and sockets without a protocol, with or without encryption: the ceiling.
+Where the time goes: [profile.md](profile.md).
 
 The machine:
 """
@@ -269,6 +270,12 @@ def main():
     machine()
     print(f"\n{total} tests; {left_out} of them left out, because something else used"
           f" more than {limit:.0f} % of the machine before they began.\n")
+    busy = [number(row["busy"]) for mine in rows.values() for _, row in mine]
+    if busy and statistics.median(busy) > 15:
+        print("**Others were at work**: before a test they used"
+              f" {statistics.median(busy):.0f} % of the machine (median, 100 is all of it)."
+              " Rates, loss and round trips are worse for everybody than they would be alone;"
+              " ratios and CPU seconds per GB say more.\n")
     targets_table(rows, notes)
     done = None
     for (topology, underlay, test), mine in rows.items():
