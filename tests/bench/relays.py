@@ -12,6 +12,7 @@ import statistics
 import sys
 
 BUSY = 10
+SMALL = 64  # octets of a datagram of the test "small"
 RELAYS = ["plain", "coturn", "adit", "adit-tls"]
 NAMES = {
     "rtt": ["p50", "p99", "loss", "busy"],
@@ -48,31 +49,39 @@ def table(of, underlay):
     echo50 = of.get((underlay, "echo", 1, "rtt", "p50"), 0)
     echo99 = of.get((underlay, "echo", 1, "rtt", "p99"), 0)
     print(f"\n{underlay}: RTT without a relay p50 {echo50:.0f} µs, p99 {echo99:.0f} µs\n")
-    print("| pairs | relay | Gbit/s | Mpkt/s, 64 octets | added RTT p50, µs | p99, µs "
-          "| CPU s/GB | lost % |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| pairs | relay | Gbit/s | a core | Mpkt/s, 64 octets | a core "
+          "| added RTT p50, µs | p99, µs | CPU s/GB | lost % |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     pairs = sorted({k[2] for k in of if k[0] == underlay and k[3] == "bulk"})
     for n in pairs:
         for relay in RELAYS:
-            def at(test, name):
-                return of.get((underlay, relay, n, test, name))
-            if at("bulk", "gbit") is None:
-                continue
-            p50, p99 = at("rtt", "p50"), at("rtt", "p99")
-            print(f"| {n} | {relay} | {text(at('bulk', 'gbit'))} | {text(at('small', 'mpps'), 3)} "
-                  f"| {text(p50 and p50 - echo50, 0)} | {text(p99 and p99 - echo99, 0)} "
-                  f"| {text(at('bulk', 'cpu'))} | {text(at('bulk', 'loss'), 3)} |")
-    print("\n| pairs | adit / coturn | adit / plain | packets: adit / coturn "
-          "| CPU: coturn / adit |")
-    print("|---|---|---|---|---|")
+            row(of, underlay, n, relay, echo50, echo99)
+    print("\nWhat a core of the relay's carries, as times of the others:\n")
+    print("| pairs | adit / coturn | adit / plain | packets of 64 octets: adit / coturn "
+          "| Gbit/s as measured: adit / coturn | adit / plain |")
+    print("|---|---|---|---|---|---|")
     for n in pairs:
-        def of_relay(relay, test, name):
-            return of.get((underlay, relay, n, test, name)) or float("nan")
-        adit = of_relay("adit", "bulk", "gbit")
-        print(f"| {n} | {adit / of_relay('coturn', 'bulk', 'gbit'):.1f} "
-              f"| {100 * adit / of_relay('plain', 'bulk', 'gbit'):.0f} % "
-              f"| {of_relay('adit', 'small', 'mpps') / of_relay('coturn', 'small', 'mpps'):.1f} "
-              f"| {of_relay('coturn', 'bulk', 'cpu') / of_relay('adit', 'bulk', 'cpu'):.1f} |")
+        def ratio(test, name, over):
+            ours, theirs = (of.get((underlay, r, n, test, name)) for r in ("adit", over))
+            if not ours or not theirs:
+                return "-"
+            return text(theirs / ours if name == "cpu" else ours / theirs)
+        print(f"| {n} | {ratio('bulk', 'cpu', 'coturn')} | {ratio('bulk', 'cpu', 'plain')} "
+              f"| {ratio('small', 'cpu', 'coturn')} | {ratio('bulk', 'gbit', 'coturn')} "
+              f"| {ratio('bulk', 'gbit', 'plain')} |")
+
+
+def row(of, underlay, pairs, relay, echo50, echo99):
+    def at(test, name):
+        return of.get((underlay, relay, pairs, test, name))
+    if at("bulk", "gbit") is None:
+        return
+    p50, p99 = at("rtt", "p50"), at("rtt", "p99")
+    bulk, small = at("bulk", "cpu"), at("small", "cpu")
+    print(f"| {pairs} | {relay} | {text(at('bulk', 'gbit'))} | {text(bulk and 8 / bulk, 1)} "
+          f"| {text(at('small', 'mpps'), 3)} | {text(small and 1e3 / SMALL / small, 3)} "
+          f"| {text(p50 and p50 - echo50, 0)} | {text(p99 and p99 - echo99, 0)} "
+          f"| {text(bulk)} | {text(at('bulk', 'loss'), 3)} |")
 
 
 def main():

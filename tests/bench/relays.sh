@@ -16,14 +16,15 @@
 #   adit      UDP
 #   adit-tls  frames in WebSocket in TLS, one pair
 #
-# Prints the medians of the rounds, without those that others disturbed; --out FILE writes
+# Prints the medians of the rounds, without those that others disturbed, and what a core of
+# the relay could carry by its CPU time, which others disturb least; --out FILE writes
 # them there. 3 rounds of 1 s take about seven minutes, with the machine to itself.
 # ADIT_BIN: as scripts/bench says.
 . "$(dirname "$0")/../../scripts/lib.sh"
 . "$ROOT/tests/bench/topology.sh"
 
 ROUNDS=3 BENCH_SECONDS=1 PAIRS="1 10 100 1000" UNDERLAYS="whole gro" INSTALL=1 ROWS= OUT=
-usage() { sed -n '5,22s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '5,23s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
 	case $1 in
 	--rounds) ROUNDS=$2 && shift ;;

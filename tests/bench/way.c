@@ -24,9 +24,11 @@ enum {
 	TRY_MS = 250,
 	COOKIE = 0x2112a442, /* RFC 8489 s5 */
 	ALLOCATE = 0x0003, /* RFC 8656 s17 */
+	REFRESH = 0x0004,
 	CHANNEL_BIND = 0x0009,
 	SUCCESS = 0x0100,
 	CHANNEL_NUMBER = 0x000c, /* RFC 8656 s18 */
+	LIFETIME = 0x000d,
 	XOR_PEER_ADDRESS = 0x0012,
 	XOR_RELAYED_ADDRESS = 0x0016,
 	REQUESTED_TRANSPORT = 0x0019,
@@ -141,6 +143,17 @@ static void open_turn(struct way *w, const struct way_params *p)
 	a->to = p->relay;
 	a->header_n = a->inbound_n = 4; /* length is set with the data */
 	put16(a->header, 0, CHANNEL);
+}
+
+/* close_turn() - the allocation goes: its ports will be others' */
+static void close_turn(struct way_end *a)
+{
+	uint8_t m[64] = { 0 };
+	size_t n = stun_begin(m, REFRESH);
+
+	n = put16(m, put16(m, n, LIFETIME), 4) + 4; /* 0 seconds */
+	put16(m, 2, (unsigned)n - STUN_HEADER);
+	send_one(a, &a->to, m, n);
 }
 
 /* ---- no protocol ---- */
@@ -305,6 +318,20 @@ void ways_open(struct way *w, unsigned count, const struct way_params *p)
 		else if (!strcmp(p->kind, "echo"))
 			open_echo(&w[i], p);
 	poll(NULL, 0, 100);
+}
+
+void ways_close(struct way *w, unsigned count, const struct way_params *p)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!strcmp(p->kind, "turn"))
+			close_turn(&w[i].end[0]);
+		for (unsigned k = 0; k < 2; k++)
+			if (w[i].end[k].client)
+				relay_client_leave(w[i].end[k].client, time_now());
+		if (i % 16 == 15) /* at a pace at which nothing is lost */
+			poll(NULL, 0, 1);
+	}
+	ways_turn(w, count);
 }
 
 void ways_turn(struct way *w, unsigned count)

@@ -38,6 +38,8 @@ struct way_params {
 
 /* ways_open() - count of them, all ready */
 void ways_open(struct way *w, unsigned count, const struct way_params *p);
+/* ways_close() - the server may forget them */
+void ways_close(struct way *w, unsigned count, const struct way_params *p);
 /* ways_turn() - what the ways need now and then: keepalives */
 void ways_turn(struct way *w, unsigned count);
 /* way_drain() - control frames that wait at one end */
