@@ -17,7 +17,7 @@
 #include "base/attr.h"
 
 enum {
-	BACKLOG_OCTETS = 192 << 10, /* of one client, length fields included */
+	BACKLOG_OCTETS = 160 << 10, /* of one client, length fields included */
 };
 
 struct backlog { /* all zero: empty */
