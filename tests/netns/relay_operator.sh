@@ -98,9 +98,12 @@ check "what was carried is counted" num "$carried > 1000000"
 stop srv relay
 relay_run
 check "and still after a restart" num "$(figure_of .month_bytes) >= $carried"
-echo "node-quota = 1" >>"$CONF"
-hangup
-load flow2 adit 1 4
-check "above its quota of a day, 1 GB, a node is refused" wait_for 30 num_of .drops.relay_quota
+stop srv relay
+echo "quota = 1" >>"$CONF"
+echo "$(((10#$(date -u +%Y) - 1970) * 12 + 10#$(date -u +%m) - 1)) 999900000" >"$STATE/month"
+relay_run
+load flow2 adit 1 2
+check "above the quota of a month, 1 GB, clients go" wait_for 30 num_of .drops.relay_quota
+check "and none is left" wait_for 10 figure_is .clients 0
 check "the relay lives" alive srv relay
 finish
