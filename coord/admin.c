@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "coord/enrol.h"
+#include "coord/expiry.h"
 #include "coord/name.h"
 #include "coord/proto.h"
 
@@ -137,6 +138,14 @@ static json_t *expire_node(struct admin *a, const json_t *request, const char **
 	return *why ? NULL : json_object();
 }
 
+static json_t *revive_node(struct admin *a, const json_t *request, const char **why)
+{
+	const char *node = proto_text(request, "node");
+
+	*why = node ? server_revive(a->p.server, node) : "name the node";
+	return *why ? NULL : json_object();
+}
+
 static json_t *add_relay(struct admin *a, const json_t *request, const char **why)
 {
 	*why = server_relay_add(a->p.server, request);
@@ -179,12 +188,17 @@ static json_t *set_setting(struct admin *a, const json_t *request, const char **
 	const char *name = proto_text(request, "name");
 	const char *value = proto_text(request, "value");
 	bool on = value && !strcmp(value, "on");
+	uint64_t period_s;
 
 	if (name && !strcmp(name, "peer-relays"))
 		*why = server_set_peer_relays(a->p.server, value ? value : "");
+	else if (name && !strcmp(name, "key-expiry"))
+		*why = value && expiry_parse(value, &period_s) ?
+			       server_set_expiry(a->p.server, period_s) :
+			       "key-expiry is off, or a time from 1h to 3650d, as 90d";
 	else if (!name || strcmp(name, "approve"))
-		*why = "there is no setting of that name; there are approve and "
-		       "peer-relays";
+		*why = "there is no setting of that name; there are approve, "
+		       "peer-relays and key-expiry";
 	else if (!on && (!value || strcmp(value, "off")))
 		*why = "approve is on or off";
 	else
@@ -311,6 +325,7 @@ static json_t *show_status(struct admin *a, const json_t *request, const char **
 static const struct command commands[] = {
 	{ "invite", true, make_invite }, { "nodes", true, list_nodes },
 	{ "remove", true, remove_node }, { "expire", true, expire_node },
+	{ "revive", true, revive_node },
 	{ "status", false, show_status },
 	{ "relay-add", true, add_relay }, { "relay-remove", true, remove_relay },
 	{ "relay-list", false, list_relays },

@@ -33,6 +33,7 @@ enum state {
 	STATE_CONNECTING, /* stream and Noise */
 	STATE_ASKED, /* join or login sent */
 	STATE_WELCOME,
+	STATE_EXPIRED, /* an administrator may revive us: the welcome comes then */
 	STATE_REFUSED, /* final */
 };
 
@@ -134,6 +135,7 @@ static void send_login(struct coord_client *c)
 	proto_set_number(o, "instance", c->instance);
 	proto_set_number(o, "network", c->p.netmap->network);
 	proto_set_number(o, "version", c->p.netmap->version);
+	proto_set_number(o, "expires", c->p.netmap->expires_s);
 	c->state = STATE_ASKED;
 	send_object(c, o);
 }
@@ -269,8 +271,19 @@ static void on_token(struct coord_client *c, const json_t *o)
 		c->p.token(c->p.owner, token, n);
 }
 
+static void wait_for_revival(struct coord_client *c, const char *why)
+{
+	c->state = STATE_EXPIRED;
+	c->backoff = backoff_first;
+	loop_timer_at(&c->timer, NSEC_NEVER);
+	tell(c, false, why);
+	if (c->p.expired)
+		c->p.expired(c->p.owner, why);
+}
+
 static void on_error(struct coord_client *c, const json_t *o)
 {
+	const char *code = proto_text(o, "code");
 	const char *text = proto_text(o, "text");
 	char why[256];
 
@@ -278,6 +291,8 @@ static void on_error(struct coord_client *c, const json_t *o)
 		 text ? text : "the server refused without a reason");
 	if (proto_bool(o, "final"))
 		refuse(c, why);
+	else if (code && !strcmp(code, "expired") && c->state == STATE_ASKED)
+		wait_for_revival(c, why);
 	else
 		retry(c, why);
 }
@@ -426,7 +441,7 @@ static void on_timer(struct loop_timer *t, nsec_t now)
 	(void)now;
 	if (c->state == STATE_WAITING)
 		start(c);
-	else if (c->state != STATE_REFUSED && c->state != STATE_WELCOME)
+	else if (c->state == STATE_CONNECTING || c->state == STATE_ASKED)
 		retry(c, "no answer in time");
 }
 

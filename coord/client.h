@@ -41,6 +41,8 @@ struct coord_client_params {
 	void (*state_changed)(void *owner, bool connected, const char *why);
 	void (*joined)(void *owner); /* once: enrolled from now on */
 	void (*refused)(void *owner, const char *why); /* invite or node refused: final */
+	/* our membership has expired: we wait to be revived; may be NULL */
+	void (*expired)(void *owner, const char *why);
 	void (*netmap_changed)(void *owner);
 	void (*warned)(void *owner, const char *text); /* for the user; may be NULL */
 	/* the server sees us there, by TCP; may be NULL */

@@ -232,8 +232,8 @@ const char *enrol_login(const struct enrol *e, struct member **out,
 		       "invite from adit-coord invite";
 	*code = "expired";
 	if (members_expired(n, e->now_s))
-		return "this node's membership has expired; join again with a new "
-		       "invite";
+		return "this node's membership has expired; an administrator brings it "
+		       "back with adit-coord revive";
 	row = n->row;
 	why = tunnel_key(e, &row.tunnel, code);
 	if (!why)

@@ -39,9 +39,11 @@ static const char usage[] =
 	"       adit-coord [--admin-socket PATH] relay list [--json]\n"
 	"       adit-coord [--admin-socket PATH] relay add NAME ADDR[:PORT] KEY [URL]\n"
 	"       adit-coord [--admin-socket PATH] relay remove NAME\n"
-	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | status\n"
+	"       adit-coord [--admin-socket PATH] remove NODE | expire NODE | revive NODE |\n"
+	"                  status [--json]\n"
 	"       adit-coord [--admin-socket PATH] set approve on|off | approve NODE\n"
 	"       adit-coord [--admin-socket PATH] set peer-relays on|off|tag:TAG\n"
+	"       adit-coord [--admin-socket PATH] set key-expiry 90d|off\n"
 	"       adit-coord [--admin-socket PATH] policy check FILE | set FILE | show |\n"
 	"                  rollback\n"
 	"       adit-coord [--admin-socket PATH] route list [--json] |\n"
@@ -230,9 +232,10 @@ static int run_set(const struct settings *s, int argc, char **argv)
 	json_t *request, *result;
 	int status;
 
-	if (argc != 3 || (strcmp(argv[1], "approve") && strcmp(argv[1], "peer-relays")))
-		return wrong_usage("write: adit-coord set approve on|off, or set "
-				   "peer-relays on|off|tag:TAG", NULL, NULL);
+	if (argc != 3)
+		return wrong_usage("write: adit-coord set approve on|off, set "
+				   "peer-relays on|off|tag:TAG, or set key-expiry "
+				   "90d|off", NULL, NULL);
 	request = request_of("set");
 	proto_set_text(request, "name", argv[1]);
 	proto_set_text(request, "value", argv[2]);
@@ -422,6 +425,7 @@ static int run_command(const struct settings *s, int argc, char **argv)
 	} commands[] = {
 		{ "invite", run_invite }, { "nodes", run_nodes },
 		{ "remove", run_on_node }, { "expire", run_on_node },
+		{ "revive", run_on_node },
 		{ "status", run_status }, { "relay", run_relay },
 		{ "route", run_route },
 		{ "approve", run_on_node }, { "set", run_set },

@@ -236,6 +236,7 @@ static void set_self(json_t *o, const struct member *viewer)
 	json_object_set_new(o, "self", record_node_json(&viewer->node));
 	if (viewer->row.waiting)
 		proto_set_bool(o, "waiting", true);
+	proto_set_number(o, "expires", viewer->row.expires_s);
 }
 
 static json_t *map_frame(const struct members *m, const struct member *viewer,

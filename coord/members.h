@@ -48,6 +48,7 @@ struct member {
 	unsigned place; /* in all */
 	struct member *gateway; /* NULL: a node; else this is its guest: guests.h */
 	unsigned guests; /* it serves so many */
+	bool lapsed; /* its membership has expired, and all have been told */
 	struct session *session; /* NULL: offline */
 	struct member_route *routes; /* heap */
 	unsigned route_count;

@@ -338,6 +338,8 @@ static bool frame_read(const json_t *o, bool full, struct netmap *next)
 		relays_read(o, next);
 	if (sign && !sign_public_parse(sign, &next->sign))
 		next->skipped++;
+	if (self || json_object_get(o, "expires"))
+		next->expires_s = proto_number(o, "expires");
 	if (!self)
 		return !full;
 	if (!record_node_read(self, &n))
@@ -471,6 +473,8 @@ static json_t *map_json(const struct netmap *m)
 		proto_set_text(o, "sign", sign_public_text(&m->sign, sign));
 	if (m->rules)
 		json_object_set_new(o, "rules", rules_json(m->rules));
+	if (m->expires_s)
+		proto_set_number(o, "expires", m->expires_s);
 	if (m->waiting)
 		proto_set_bool(o, "waiting", true);
 	return o;

@@ -77,6 +77,7 @@ struct netmap {
 	unsigned relay_count;
 	struct rules *rules; /* what we let in; heap; NULL: everything of members */
 	uint32_t rules_change; /* grows when rules do not stay */
+	uint64_t expires_s; /* our membership, unless renewed; since 1970; 0: never */
 	bool waiting; /* for an administrator's approval: no peers until then */
 	unsigned skipped; /* records that did not parse, since the start */
 };

@@ -12,8 +12,8 @@
  *
  *   client to server
  *   join     secret, tunnel, hostname, fast_aes, instance      with the invite's secret; logs in too
- *   login    tunnel, hostname, fast_aes, instance, network, version
- *              version of the map that it holds; instance: random, of the running program
+ *   login    tunnel, hostname, fast_aes, instance, network, version, expires
+ *              version of the map that it holds, and when it says that we expire; instance: random, of the running program
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
  *            routes [..]                                subnets it offers, all of them
@@ -28,7 +28,7 @@
  *              seen: the endpoint that this channel comes from, by TCP
  *   netmap   full, more, from, version, reset, network, overlay [v4, v6], self, peers [..],
  *            removed [id..], relays [..], peer_relays [..], sign,
- *            rules, waiting
+ *            rules, waiting, expires
  *              peer_relays: nodes that relay; comes with relays; a release that does not
  *              know it does without; sign: key of the tokens' signatures
  *              full: all there is; more: parts follow, take them together
@@ -36,6 +36,7 @@
  *              that of its id; reset: all peers but those in it are offline; members that
  *              did not change are missing; rules: see coord/rules.h, null: none;
  *              waiting (beside self): an administrator has yet to approve this node
+ *              expires (beside self or alone): end of our membership, s since 1970, or 0
  *   signal   from, m
  *   token    token, expires                             admission to relays
  *   left                                                leave done
@@ -43,6 +44,7 @@
  *   probe                                               give a sign of life
  *   warning  text                                       for the user
  *   error    code, text, final                          text: a sentence for the user
+ *              code "expired", not final: stay, the welcome comes when we are revived
  *
  *   records
  *   node     id, gateway, name, key, v4, v6, tags, routes [..], online, fast_aes, generation,

@@ -40,6 +40,11 @@ static void arm_push(struct server *s, nsec_t delay)
 	loop_timer_at(&s->push, nsec_add(time_now(), delay));
 }
 
+void server_push_soon(struct server *s)
+{
+	arm_push(s, push_delay);
+}
+
 static void detach(struct session *x)
 {
 	struct member *n = x->member;
@@ -66,11 +71,12 @@ static void end_session(struct session *x)
 	x->server->stats.connections--;
 	channel_free(x->channel);
 	json_decref(x->waiting);
+	json_decref(x->held);
 	free(x->budget);
 	free(x);
 }
 
-static void close_session(struct session *x)
+void server_close(struct session *x)
 {
 	stream_finish(x->stream);
 	end_session(x);
@@ -81,7 +87,7 @@ void server_tell(struct session *x, json_t *o)
 	proto_send(x->stream, x->channel, o);
 }
 
-static void tell_error(struct session *x, const char *code, const char *text,
+void server_tell_error(struct session *x, const char *code, const char *text,
 		       bool final)
 {
 	json_t *o = proto_new(PROTO_ERROR);
@@ -145,13 +151,6 @@ static void on_push(struct loop_timer *t, nsec_t now)
 	server_push(container_of(t, struct server, push));
 }
 
-static void expire_member(struct session *x)
-{
-	tell_error(x, "expired", "this node's membership has expired; join again "
-		   "with a new invite", true);
-	close_session(x);
-}
-
 static void admit_waiting(struct session *x);
 
 static void set_patience(struct server *s, nsec_t due)
@@ -186,17 +185,16 @@ static void on_patience(struct loop_timer *t, nsec_t now)
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
 	struct server *s = container_of(t, struct server, tick);
-	uint64_t now_s = server_wall_s();
 
 	for (struct session *x = s->sessions, *next; x; x = next) {
 		next = x->next;
-		if (!x->member && nsec_since(x->since, now) > login_timeout)
-			close_session(x);
-		else if (x->member && members_expired(x->member, now_s))
-			expire_member(x);
+		if (!x->member && !x->held &&
+		    nsec_since(x->since, now) > login_timeout)
+			server_close(x);
 		else if (x->member && now >= x->token_renewal)
 			server_send_token(x, now);
 	}
+	server_expiry_pass(s, server_wall_s());
 	if (peerrelays_expire(&s->members, now))
 		arm_push(s, push_delay);
 	loop_timer_at(&s->tick, nsec_add(now, tick_every));
@@ -204,7 +202,7 @@ static void on_tick(struct loop_timer *t, nsec_t now)
 
 /* ---- what we hear ---- */
 
-static void welcome(struct session *x, struct member *n, const json_t *o)
+void server_welcome(struct session *x, struct member *n, const json_t *o)
 {
 	struct server *s = x->server;
 	json_t *w = proto_new(PROTO_WELCOME);
@@ -215,9 +213,12 @@ static void welcome(struct session *x, struct member *n, const json_t *o)
 	bool was_online = n->node.online;
 
 	x->member = n;
+	json_decref(x->held);
+	x->held = NULL;
+	x->told_expires = proto_number(o, "expires");
 	n->session = x;
 	if (older && older != x)
-		close_session(older);
+		server_close(older);
 	n->node.online = true;
 	peerrelays_online(&s->members, n, true, time_now());
 	if (!was_online)
@@ -267,9 +268,9 @@ static void admit_waiting(struct session *x)
 
 	x->waiting = NULL;
 	if (n)
-		welcome(x, n, o);
+		server_welcome(x, n, o);
 	else
-		close_session(x);
+		server_close(x);
 	json_decref(o);
 }
 
@@ -299,8 +300,8 @@ static void on_probe(struct session *x)
 		server_tell(x, o);
 		log_warn("node %s: a second machine with its keys, from %s, was "
 			 "refused", x->member->row.name, stream_peer(y->stream));
-		tell_error(y, "copy", newer, true);
-		close_session(y);
+		server_tell_error(y, "copy", newer, true);
+		server_close(y);
 	}
 }
 
@@ -325,7 +326,11 @@ static void on_login(struct session *x, json_t *o, bool join)
 		s->stats.joins += s->members.count - before;
 		if (join && s->p.node_joined)
 			s->p.node_joined(s->p.owner, &n->row.tunnel);
-		welcome(x, n, o);
+		server_welcome(x, n, o);
+		return;
+	}
+	if (!strcmp(code, "expired")) {
+		server_hold(x, o, why);
 		return;
 	}
 	log_warn("%s from %s refused: %s", join ? "join" : "login",
@@ -333,8 +338,8 @@ static void on_login(struct session *x, json_t *o, bool join)
 	if (!strcmp(code, "removed"))
 		server_tell(x, proto_new(PROTO_REMOVED));
 	else
-		tell_error(x, code, why, strcmp(code, "database") != 0);
-	close_session(x);
+		server_tell_error(x, code, why, strcmp(code, "database") != 0);
+	server_close(x);
 }
 
 /* Our own eyes: the address that the channel comes from is really theirs. */
@@ -424,10 +429,10 @@ static void on_leave(struct session *x)
 	const char *why = forget(x->server, x->member);
 
 	if (why)
-		tell_error(x, "database", why, false);
+		server_tell_error(x, "database", why, false);
 	else
 		server_tell(x, proto_new(PROTO_LEFT));
-	close_session(x);
+	server_close(x);
 }
 
 static void take_of_member(struct session *x, enum proto_type type, json_t *o)
@@ -473,7 +478,7 @@ static void take(struct session *x, enum proto_type type, json_t *o)
 	else if (type == PROTO_JOIN || type == PROTO_LOGIN)
 		on_login(x, o, type == PROTO_JOIN);
 	else
-		close_session(x);
+		server_close(x);
 }
 
 /* ---- stream ---- */
@@ -500,7 +505,7 @@ static void on_handshake(struct session *x, const uint8_t *m, size_t n)
 						sizeof(hello) - 1, out,
 						sizeof(out));
 	if (!out_n || !stream_send(x->stream, out, out_n))
-		close_session(x);
+		server_close(x);
 }
 
 static void on_message(void *owner, struct stream *s, uint8_t *m, size_t n)
@@ -513,7 +518,7 @@ static void on_message(void *owner, struct stream *s, uint8_t *m, size_t n)
 	(void)s;
 	if (!within_rate(x, time_now())) {
 		x->server->stats.over_rate++;
-		close_session(x);
+		server_close(x);
 		return;
 	}
 	if (!channel_ready(x->channel)) {
@@ -526,7 +531,7 @@ static void on_message(void *owner, struct stream *s, uint8_t *m, size_t n)
 	if (o)
 		take(x, type, o);
 	else
-		close_session(x);
+		server_close(x);
 	json_decref(o);
 }
 
@@ -606,6 +611,7 @@ static bool start(struct server *s, char why[static 256])
 		return false;
 	loop_timer_at(&s->tick, nsec_add(time_now(), tick_every));
 	s->patience_due = NSEC_NEVER;
+	server_load_expiry(s, server_wall_s());
 	return true;
 }
 
@@ -716,31 +722,7 @@ const char *server_remove(struct server *s, const char *node)
 	if (why || !x)
 		return why;
 	server_tell(x, proto_new(PROTO_REMOVED));
-	close_session(x);
-	return NULL;
-}
-
-const char *server_expire(struct server *s, const char *node)
-{
-	struct member *n = members_by_name(&s->members, node);
-	uint64_t version = n ? members_next_version(&s->members) : 0;
-	struct registry_node row;
-
-	if (!n)
-		return "there is no node of that name; adit-coord nodes lists them";
-	row = n->row;
-	row.expires_s = server_wall_s();
-	row.changed = version;
-	if (!version || registry_node_set(s->p.registry, &row) < 0)
-		return "the database refused; see the server's log and its disk";
-	n->row = row;
-	n->version = n->hidden = version;
-	peerrelays_forget(&s->members, n);
-	if (n->session)
-		expire_member(n->session);
-	if (s->p.node_removed)
-		s->p.node_removed(s->p.owner, &row.tunnel);
-	arm_push(s, 0);
+	server_close(x);
 	return NULL;
 }
 
@@ -785,6 +767,7 @@ static json_t *node_json(const struct member *n)
 	if (n->gateway)
 		proto_set_text(o, "gateway", n->gateway->row.name);
 	proto_set_bool(o, "expired", members_expired(n, server_wall_s()));
+	proto_set_number(o, "expires", n->row.expires_s);
 	if (n->session)
 		proto_set_text(o, "from", stream_peer(n->session->stream));
 	return o;

@@ -59,6 +59,10 @@ const char *server_relay_remove(struct server *s, const char *name);
 json_t *server_relays(const struct server *s); /* a new reference */
 const char *server_remove(struct server *s, const char *node);
 const char *server_expire(struct server *s, const char *node);
+/* server_revive() - an expired node is a member again, and let in at once if it waits */
+const char *server_revive(struct server *s, const char *node);
+/* server_set_expiry() - coord/expiry.h; 0: off */
+const char *server_set_expiry(struct server *s, uint64_t period_s);
 json_t *server_nodes(const struct server *s); /* a new reference */
 const char *server_approve(struct server *s, const char *node);
 const char *server_set_approve(struct server *s, bool on); /* for new nodes */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * session.h - the server's connections; for server.c and server_policy.c alone
+ * session.h - the server's connections; for the files server*.c alone
  */
 #pragma once
 
@@ -21,6 +21,8 @@ struct session {
 	uint64_t instance; /* of the program at the other end; 0: it does not say */
 	json_t *waiting; /* login that waits for an older session's sign of life */
 	nsec_t waits_since;
+	json_t *held; /* login of an expired node, for the day when it is revived */
+	uint64_t told_expires; /* when its membership ends, as the node knows */
 	struct budget *budget; /* heap: most sessions never signal */
 	struct session *next, **link;
 };
@@ -34,12 +36,22 @@ struct server {
 	struct loop_timer patience; /* with older sessions that do not answer */
 	bool push_armed;
 	bool approve; /* new nodes wait for approval */
+	uint64_t expiry_s; /* a membership's life without contact; 0: for ever */
+	uint64_t alive_s; /* noted in the registry */
 	struct session *sessions;
 	struct server_stats stats;
 };
 
 uint64_t server_wall_s(void);
 void server_tell(struct session *x, json_t *o); /* takes the reference */
+void server_tell_error(struct session *x, const char *code, const char *text,
+		       bool final);
+/* server_close() - once all is sent; frees the session */
+void server_close(struct session *x);
+/* server_welcome() - logged in, as the message says; ends an older session */
+void server_welcome(struct session *x, struct member *n, const json_t *login);
+/* server_push_soon() - together with what changes in the next milliseconds */
+void server_push_soon(struct server *s);
 /* server_push() - what has changed to all, now */
 void server_push(struct server *s);
 /* server_send_token() - admission to the relays */
@@ -52,3 +64,9 @@ void server_key_replaced(struct server *s, const struct member *n,
 			 const struct key_public *old);
 /* server_load_policy() - at start; false: why is a sentence */
 must_check bool server_load_policy(struct server *s, char why[static 256]);
+/* server_load_expiry() - at start, with all members loaded */
+void server_load_expiry(struct server *s, uint64_t now_s);
+/* server_expiry_pass() - once a second: who is renewed, who expires, who must be told */
+void server_expiry_pass(struct server *s, uint64_t now_s);
+/* server_hold() - the node has expired: it may wait here, and is told why */
+void server_hold(struct session *x, json_t *login, const char *why);

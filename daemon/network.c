@@ -300,6 +300,10 @@ static void on_state(void *owner, bool connected, const char *why)
 	snprintf(n->coord_why, sizeof(n->coord_why), "%s",
 		 connected || !why ? "" : why);
 	n->coord_connected = connected;
+	if (connected && n->expired) {
+		n->expired = false;
+		n->coord_says[0] = 0;
+	}
 	if (connected)
 		discovery_local_changed(n, time_now());
 	else
@@ -343,6 +347,15 @@ static void on_refused(void *owner, const char *why)
 			log_error("node.json cannot be written");
 	}
 	enrolment_refused(n, why);
+}
+
+static void on_expired(void *owner, const char *why)
+{
+	struct node *n = owner;
+
+	n->expired = true;
+	snprintf(n->coord_says, sizeof(n->coord_says), "%s", why);
+	admission_forget(n);
 }
 
 void network_save(struct node *n)
@@ -443,6 +456,7 @@ void network_start(struct node *n)
 		.state_changed = on_state,
 		.joined = on_joined,
 		.refused = on_refused,
+		.expired = on_expired,
 		.warned = on_warned,
 		.netmap_changed = on_netmap,
 		.seen = on_seen,

@@ -206,6 +206,7 @@ struct node {
 	struct coord_client *coord;
 	bool coord_connected;
 	char coord_why[256]; /* it is not connected; "": it is */
+	bool expired; /* our membership; the server keeps us waiting */
 	char coord_says[512]; /* why it refused us, or warns; "": nothing */
 	int64_t clock_offset_s; /* server's clock minus ours */
 

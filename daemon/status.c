@@ -16,7 +16,9 @@
 #include "traversal/advice.h"
 
 enum {
-	STATUS_VERSION = 1
+	STATUS_VERSION = 1,
+	DAY_S = 86400,
+	WARN_DAYS = 30, /* ahead of the end of our membership */
 };
 
 static json_t *text_or_null(const char *text)
@@ -191,6 +193,29 @@ static json_t *offloads_json(const struct node *n)
 			 "udp_gro", u->gro);
 }
 
+/* When this machine stops being a member, unless it reaches the server before. */
+static json_t *membership_json(const struct node *n)
+{
+	uint64_t now_s = (uint64_t)((int64_t)(time_wall() / SEC(1)) +
+				    n->clock_offset_s);
+	uint64_t ends_s = n->netmap.expires_s;
+	char advice[400] = "";
+
+	if (n->expired)
+		snprintf(advice, sizeof(advice), "has expired; an administrator "
+			 "brings it back with: adit-coord revive %s",
+			 n->netmap.self.name);
+	else if (ends_s && !n->coord_connected && ends_s < now_s + WARN_DAYS * DAY_S)
+		snprintf(advice, sizeof(advice), "ends in %u days unless this machine "
+			 "reaches the coordination server before: %s",
+			 ends_s > now_s ? (unsigned)((ends_s - now_s) / DAY_S) : 0,
+			 n->coord_why[0] ? n->coord_why : "not connected");
+	return json_pack("{s:o,s:b,s:o}", "expires",
+			 ends_s ? json_integer((json_int_t)ends_s) : json_null(),
+			 "expired", (int)n->expired, "advice",
+			 text_or_null(advice));
+}
+
 json_t *status_json(struct node *n)
 {
 	json_t *peers = json_array();
@@ -199,7 +224,7 @@ json_t *status_json(struct node *n)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
 		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o,"
-		"s:o}",
+		"s:o,s:o}",
 		"version", STATUS_VERSION, "state", state_name(n), "self",
 		status_self(n), "coord", "url", text_or_null(n->state.coord.url),
 		"connected", n->coord_connected, "says", text_or_null(n->coord_says),
@@ -208,7 +233,8 @@ json_t *status_json(struct node *n)
 		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,
 		"offloads", offloads_json(n), "netmap",
 		(json_int_t)n->netmap.version, "names", nameserver_status(n),
-		"routes", routes_status(n), "carries", peerrelay_status(n));
+		"routes", routes_status(n), "carries", peerrelay_status(n),
+		"membership", membership_json(n));
 }
 
 static const char *mapping_name(enum nat_behaviour b)

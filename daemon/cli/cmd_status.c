@@ -138,7 +138,8 @@ static void print_self(const json_t *status)
 		printf("  %s %s", connected ? "connected to" : "cannot reach",
 		       url);
 	puts("");
-	if (says)
+	if (says && !json_is_true(json_object_get(
+			    json_object_get(status, "membership"), "expired")))
 		printf("the server says: %s\n", says);
 	puts("");
 }
@@ -188,6 +189,7 @@ static int print_status(const json_t *status)
 		fputs("adit: out of memory\n", stderr);
 		return EXIT_REFUSED;
 	}
+	print_advice(status, "membership");
 	print_advice(status, "names");
 	print_advice(status, "routes");
 	print_carried(status);

@@ -45,6 +45,11 @@ static bool is_refused(void *arg)
 	return ((struct node *)arg)->refused;
 }
 
+static bool is_away(void *arg)
+{
+	return !((struct node *)arg)->connected;
+}
+
 static bool has_why(void *arg)
 {
 	return ((struct node *)arg)->why[0];
@@ -507,7 +512,7 @@ static void expired_node_revives_with_an_invite(void **state)
 	two_nodes(&n, &a, &b);
 	had = a.map.self.v4;
 	assert_null(server_expire(n.server, "web-server"));
-	assert_true(net_run(&n, is_refused, &a));
+	assert_true(net_run(&n, is_away, &a));
 	assert_true(net_run(&n, sees_nobody, &b));
 	node_stop(&a);
 	a.refused = a.joined = false;
