@@ -261,16 +261,14 @@ static struct member *member_waited_for(const struct session *x)
 	return members_by_machine(&x->server->members, channel_peer(x->channel));
 }
 
+static void log_in(struct session *x, json_t *o);
+
 static void admit_waiting(struct session *x)
 {
-	struct member *n = member_waited_for(x);
 	json_t *o = x->waiting;
 
 	x->waiting = NULL;
-	if (n)
-		server_welcome(x, n, o);
-	else
-		server_close(x);
+	log_in(x, o);
 	json_decref(o);
 }
 
@@ -305,23 +303,19 @@ static void on_probe(struct session *x)
 	}
 }
 
-static void on_login(struct session *x, json_t *o, bool join)
+static void log_in(struct session *x, json_t *o)
 {
 	struct server *s = x->server;
 	const struct enrol e = { &s->members, channel_peer(x->channel), o,
 				 server_wall_s(), s->approve };
+	bool join = !x->member && !strcmp(proto_text(o, "type"), "join");
 	const char *code = NULL, *why;
 	struct member *n = NULL;
 	struct key_public old = server_key_of(s, x);
 	unsigned before = s->members.count;
 
 	why = join ? enrol_join(&e, &n, &code) : enrol_login(&e, &n, &code);
-	x->instance = proto_number(o, "instance");
 	server_key_replaced(s, n, &old);
-	if (!why && may_be_copy(x, n)) {
-		ask_older(x, n, o);
-		return;
-	}
 	if (!why) {
 		s->stats.joins += s->members.count - before;
 		if (join && s->p.node_joined)
@@ -340,6 +334,18 @@ static void on_login(struct session *x, json_t *o, bool join)
 	else
 		server_tell_error(x, code, why, strcmp(code, "database") != 0);
 	server_close(x);
+}
+
+/* on_login() - a copy is found out before anything is written: it may bring another key */
+static void on_login(struct session *x, json_t *o)
+{
+	struct member *n = member_waited_for(x);
+
+	x->instance = proto_number(o, "instance");
+	if (n && may_be_copy(x, n))
+		ask_older(x, n, o);
+	else
+		log_in(x, o);
 }
 
 /* Our own eyes: the address that the channel comes from is really theirs. */
@@ -440,7 +446,7 @@ static void take_of_member(struct session *x, enum proto_type type, json_t *o)
 	switch (type) {
 	case PROTO_JOIN:
 	case PROTO_LOGIN:
-		on_login(x, o, false);
+		on_login(x, o);
 		return;
 	case PROTO_RESYNC:
 		send_map(x, 0);
@@ -476,7 +482,7 @@ static void take(struct session *x, enum proto_type type, json_t *o)
 	if (x->member)
 		take_of_member(x, type, o);
 	else if (type == PROTO_JOIN || type == PROTO_LOGIN)
-		on_login(x, o, type == PROTO_JOIN);
+		on_login(x, o);
 	else
 		server_close(x);
 }

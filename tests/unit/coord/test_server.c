@@ -529,6 +529,37 @@ static void expired_node_revives_with_an_invite(void **state)
 	net_done(&n);
 }
 
+/* A state folder that was copied and has made a new key since. */
+static void a_copy_changes_nothing(void **state)
+{
+	struct net n;
+	struct node a, b, copy;
+	struct key_public had;
+
+	(void)state;
+	two_nodes(&n, &a, &b);
+	had = a.p.tunnel;
+	node_init(&copy, &n, "copy", a.p.invite_secret);
+	copy.machine = a.machine;
+	copy.joined = true;
+	node_start(&copy);
+	assert_true(net_run(&n, is_refused, &copy));
+	assert_non_null(strstr(copy.why, "was copied"));
+	assert_true(a.connected);
+	assert_true(key_public_eq(&b.map.peers[0].key, &had));
+	node_stop(&b);
+	netmap_done(&b.map);
+	b.joined = true;
+	b.maps = b.tokens = 0;
+	node_start(&b); /* with the whole map, as the server has it */
+	assert_true(net_run(&n, has_map, &b));
+	assert_true(key_public_eq(&b.map.peers[0].key, &had));
+	node_done(&copy);
+	node_done(&a);
+	node_done(&b);
+	net_done(&n);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +576,7 @@ int main(void)
 		cmocka_unit_test(another_nodes_key_is_refused),
 		cmocka_unit_test(removed_node_is_told_and_gone),
 		cmocka_unit_test(leaves),
+		cmocka_unit_test(a_copy_changes_nothing),
 		cmocka_unit_test(expired_node_revives_with_an_invite),
 	};
 
