@@ -60,6 +60,7 @@
 	X(DISCO_STALE, "answer to no ping in flight, or of an old plan")     \
 	X(DISCO_BUDGET, "discovery budget used up")                          \
 	X(CANDIDATE_REFUSED, "candidate at a forbidden address")             \
+	X(HELLO_REFUSED, "call by multicast that is not from its link")      \
 	/* STUN */                                                           \
 	X(STUN_MALFORMED, "STUN message does not parse")                     \
 	X(STUN_UNEXPECTED, "STUN answer to no request of ours")              \

@@ -57,9 +57,11 @@ static int set_options(struct udp *u, const struct udp_params *p)
 			return -errno;
 		set_int(u->fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 		set_int(u->fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
+		set_int(u->fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0);
 	} else {
 		set_int(u->fd, IPPROTO_IP, IP_PKTINFO, 1);
 		set_int(u->fd, IPPROTO_IP, IP_RECVTOS, 1);
+		set_int(u->fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0);
 		/* Too large is fragmented, not refused: the path's MTU is the
 		 * path set's affair. */
 		set_int(u->fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT);
@@ -141,6 +143,26 @@ int udp_renew(struct udp *u, const struct udp_params *p)
 	return err;
 }
 
+int udp_join(struct udp *u, const struct ipaddr *group, unsigned index)
+{
+	struct ipv6_mreq m6 = { .ipv6mr_interface = index };
+	struct ip_mreqn m4 = { .imr_ifindex = (int)index };
+	int err;
+
+	if (u->v6) {
+		memcpy(&m6.ipv6mr_multiaddr, group->b, 16);
+		(void)set_int(u->fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0);
+		err = setsockopt(u->fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m6,
+				 sizeof(m6));
+	} else {
+		memcpy(&m4.imr_multiaddr, group->b + 12, 4);
+		(void)set_int(u->fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+		err = setsockopt(u->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m4,
+				 sizeof(m4));
+	}
+	return err < 0 ? -errno : 0;
+}
+
 static void read_control(struct udp *u, struct msghdr *m, struct udp_in *in)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
@@ -157,11 +179,13 @@ static void read_control(struct udp *u, struct msghdr *m, struct udp_in *in)
 
 			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 			in->to = ipaddr_from_v4((uint8_t *)&pi.ipi_addr);
+			in->index = (unsigned)pi.ipi_ifindex;
 		} else if (level == IPPROTO_IPV6 && type == IPV6_PKTINFO) {
 			struct in6_pktinfo pi;
 
 			memcpy(&pi, CMSG_DATA(c), sizeof(pi));
 			in->to = ipaddr_from_v6((uint8_t *)&pi.ipi6_addr);
+			in->index = pi.ipi6_ifindex;
 		} else if (level == IPPROTO_IP && type == IP_TOS) {
 			in->tos = *CMSG_DATA(c);
 		} else if (level == IPPROTO_IPV6 && type == IPV6_TCLASS) {
@@ -203,6 +227,7 @@ int udp_recv(struct udp *u, struct udp_in *in, unsigned count)
 		in[i].n = in[i].segment = m[i].msg_len;
 		in[i].truncated = m[i].msg_hdr.msg_flags & MSG_TRUNC;
 		in[i].to = (struct ipaddr){ 0 };
+		in[i].index = 0;
 		in[i].tos = 0;
 		read_control(u, &m[i].msg_hdr, &in[i]);
 		if (!endpoint_from_sockaddr(&from[i], &in[i].from))
@@ -255,15 +280,15 @@ static void write_control(const struct udp *u, const struct udp_out *o,
 		add_control(m, u->v6 ? IPPROTO_IPV6 : IPPROTO_IP,
 			    u->v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
 	}
-	if (ipaddr_is_zero(&o->from))
+	if (ipaddr_is_zero(&o->from) && !o->index)
 		return;
 	if (u->v6) {
-		struct in6_pktinfo pi = { 0 };
+		struct in6_pktinfo pi = { .ipi6_ifindex = o->index };
 
 		memcpy(&pi.ipi6_addr, o->from.b, 16);
 		add_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
 	} else {
-		struct in_pktinfo pi = { 0 };
+		struct in_pktinfo pi = { .ipi_ifindex = (int)o->index };
 
 		memcpy(&pi.ipi_spec_dst, o->from.b + 12, 4);
 		add_control(m, IPPROTO_IP, IP_PKTINFO, &pi, sizeof(pi));

@@ -52,6 +52,7 @@ struct udp_in {
 	size_t segment; /* octets of each datagram but the last; 0 < segment <= n, or n is 0 */
 	struct endpoint from; /* untrusted */
 	struct ipaddr to; /* local address it came to; all zero if not known */
+	unsigned index; /* interface it came in on; 0 if not known */
 	uint8_t tos; /* DSCP and ECN */
 	bool truncated; /* did not fit: drop it */
 };
@@ -63,6 +64,7 @@ struct udp_out {
 	size_t n; /* octets, at most UDP_TRAIN_SEND */
 	size_t segment; /* octets of each datagram but the last; 0 or n: one only */
 	struct ipaddr from; /* local address to send from; all zero: any */
+	unsigned index; /* interface to send through; 0: by the routes */
 	uint8_t ttl; /* 0: the socket's default */
 	uint8_t tos;
 };
@@ -85,6 +87,10 @@ must_check int udp_share(struct udp *u);
 must_check int udp_renew(struct udp *u, const struct udp_params *p);
 /* udp_replace() - the same with a socket of one's family that is open already; closes `by` */
 must_check int udp_replace(struct udp *u, struct udp *by);
+
+/* udp_join() - receive what goes to a multicast group on this interface, and only there;
+ * 0 or negative errno; -EADDRINUSE: it does already */
+must_check int udp_join(struct udp *u, const struct ipaddr *group, unsigned index);
 
 /**
  * udp_recv() - Up to count trains, without waiting

@@ -57,6 +57,7 @@ struct node_conf {
 	uint32_t tcp_port; /* TCPPort; 0: off; NODE_CONF_TCP_AUTO, the default */
 	uint16_t relay_port; /* RelayPort; 0: the one behind ListenPort */
 	unsigned relay_rate, relay_daily; /* RelayRate, Mbit/s; RelayDaily, GB; 0: any */
+	bool lan_hello; /* LanHello: look for peers on the LAN by multicast; yes */
 	uint32_t port_scan; /* PortScan; 0: never search a NAT for a port */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;

@@ -493,6 +493,11 @@ const struct node_conf_row node_conf_rows[] = {
 	{ "Node", false, "RotateKey", &u16, MINE(rotate_days), 0, 3650,
 	  "Days until the tunnel key is replaced by itself, 1 to 3650; off or 0: never. A "
 	  "machine with stock WireGuard peers keeps its key. Default 30." },
+	{ "Node", false, "LanHello", &yes_no, MINE(lan_hello), 0, 0,
+	  "yes or no: while traffic for a peer has no direct path, look for it on the "
+	  "local networks by multicast, UDP port 21759, so that peers of one LAN meet "
+	  "with every server down. Others there see that adit runs, but no name and no "
+	  "key. Default yes." },
 	{ "Node", false, "Aead", &name, MINE(aead), 0, 0,
 	  "Force one implementation of packet encryption by its name. Default: the "
 	  "fastest that this CPU can run." },

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/lan.h"
 #include "daemon/network.h"
 #include "daemon/mapping.h"
 #include "daemon/notes.h"
@@ -130,6 +131,7 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 		return;
 	discovery_network_changed(n, now);
 	mapping_network_changed(n, now);
+	lan_network_changed(n, now);
 	if (n->state.accept_routes) {
 		routes_host_changed(n);
 		network_apply(n, now); /* an attached subnet goes before an offer */

@@ -13,6 +13,7 @@
 #include "daemon/discovery.h"
 #include "daemon/exitnode.h"
 #include "daemon/host.h"
+#include "daemon/lan.h"
 #include "daemon/nameserver.h"
 #include "daemon/mapping.h"
 #include "daemon/network.h"
@@ -128,6 +129,8 @@ int node_up(struct node *n, char why[static 512])
 		err = discovery_start(n, now);
 	if (!err)
 		err = mapping_start(n, now);
+	if (!err)
+		err = lan_start(n, now);
 	if (err) {
 		node_down(n);
 		snprintf(why, 512, "cannot start: %s", strerror(-err));
@@ -156,6 +159,7 @@ void node_down(struct node *n)
 		peers_save_now(n);
 	if (n->netmap_unsaved)
 		network_save(n);
+	lan_stop(n);
 	mapping_stop(n);
 	peerrelay_stop(n);
 	network_stop(n);

@@ -9,6 +9,7 @@
  *   notes      what workers tell: handshakes, discovery, staged packets
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
  *   mapping    our main ports kept open at the routers
+ *   lan        calls to peers on the same LAN
  *   relays     our registration at each relay
  *   streams    TLS to relays, and to peers, where UDP does not get through
  *   direct     streams to peers: who listens, who dials, who is proved
@@ -41,6 +42,7 @@
 #include "daemon/worker.h"
 #include "relay/backlog.h"
 #include "relay/client.h"
+#include "traversal/hello.h"
 #include "traversal/natcheck.h"
 #include "traversal/pathset.h"
 #include "tun/device.h"
@@ -77,6 +79,7 @@ struct peer {
 	struct endpoint stock_at; /* stock peer: configured, then roamed */
 	struct endpoint remembered; /* last good direct endpoint, over restarts */
 	nsec_t recalled; /* when the path set was last told of it; 0: never */
+	struct hello hello; /* calls on the LAN */
 	struct pathset_use use; /* as the path set last said */
 	struct staged *staged, **staged_end;
 	unsigned staged_count;
@@ -186,6 +189,7 @@ struct node {
 	uint64_t epoch; /* in use for hints */
 	unsigned next_port; /* next extra port to replace */
 	struct peerrelay *peerrelay; /* NULL: down; see peerrelay.h */
+	struct lan *lan; /* NULL: nobody is called; see lan.h */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 	struct fan *fan; /* throw-away sockets */
 	bool no_udp; /* as far as our relays can tell */

@@ -233,7 +233,7 @@ static void use_paths(struct node *n, struct peer *p, const struct pathset_use *
 	if (!same_choice(&u->best, &p->use.best))
 		log_use(p, &u->best);
 	p->use = *u;
-	if (u->best.kind == PATH_DIRECT &&
+	if (u->best.kind == PATH_DIRECT && !u->best.to.scope &&
 	    !endpoint_eq(&u->best.to, &p->remembered)) {
 		p->remembered = u->best.to;
 		peers_save_soon(n);

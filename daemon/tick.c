@@ -7,6 +7,7 @@
  * some again. A machine that is left alone is not woken.
  */
 #include "base/log.h"
+#include "daemon/lan.h"
 #include "daemon/peer.h"
 #include "daemon/quiet.h"
 #include "daemon/relays.h"
@@ -91,6 +92,7 @@ static void look_at(struct node *n, struct peer *p, nsec_t now)
 	if (!p->paths)
 		return;
 	recall(n, p, now);
+	lan_look(n, p, now);
 	routes_watch(n, p, now);
 	retry(p, now);
 	if (moved && p->use.best.kind == PATH_RELAY)

@@ -138,11 +138,12 @@ static bool address_allowed(const struct endpoint *e, const struct prefix *overl
 	switch (ipaddr_class(&e->ip)) {
 	case ADDR_CLASS_UNSPECIFIED:
 	case ADDR_CLASS_LOOPBACK:
-	case ADDR_CLASS_LINK_LOCAL:
 	case ADDR_CLASS_MULTICAST:
 	case ADDR_CLASS_BROADCAST:
 	case ADDR_CLASS_TRANSLATION:
 		return false;
+	case ADDR_CLASS_LINK_LOCAL: /* a scope never comes from the wire */
+		return !ipaddr_is_v4(&e->ip) && e->scope != 0;
 	case ADDR_CLASS_PRIVATE:
 	case ADDR_CLASS_SHARED:
 	case ADDR_CLASS_GLOBAL:

@@ -77,6 +77,7 @@ enum disco_type { /* wire values */
 
 enum disco_flag { /* wire values */
 	DISCO_PING_BACK = 1, /* PING: in answer to a ping; asks for no further one */
+	DISCO_PING_HELLO = 4, /* PING: to whoever of the link is its receiver; see hello.h */
 	DISCO_PING_CHOSEN = 2, /* PING: the controlling side sends data on this path */
 	DISCO_CAND_ANSWER = 1, /* CAND: in answer to a CAND; asks for none */
 	DISCO_CAND_FRESH = 2, /* CAND: please open fresh ports for the next round */

@@ -171,6 +171,8 @@ void pathset_cross_seen(struct pathset *ps, const struct endpoint *at, nsec_t no
 struct pathset_source {
 	bool relayed;
 	bool fan; /* at a throw-away socket: `socket` counts those */
+	bool hello; /* by multicast; `socket` is the main one of its family, and the
+		     * caller has asked hello_believed() */
 	unsigned relay; /* slot, if relayed */
 	unsigned socket; /* local socket, if not */
 	struct endpoint from; /* untrusted, if not relayed */
@@ -187,6 +189,10 @@ void pathset_hint(const struct pathset *ps, uint64_t epoch,
  */
 must_check enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
 				   uint8_t *m, size_t n, uint64_t epoch, nsec_t now);
+
+/* pathset_hello() - a message for hello_group(), from the main socket; out: HELLO_OCTETS_MAX
+ * of room. Return: octets */
+size_t pathset_hello(struct pathset *ps, uint64_t epoch, uint8_t *out);
 
 /* ---- what it asks ---- */
 
@@ -267,6 +273,8 @@ struct path_info {
 
 /* pathset_current() - the best path as PATHSET_USE last said */
 void pathset_current(const struct pathset *ps, struct path_info *out);
+/* pathset_is_direct() - is the best path direct, and not dead? */
+bool pathset_is_direct(const struct pathset *ps);
 /* pathset_paths() - all paths, at most max; returns their number */
 unsigned pathset_paths(const struct pathset *ps, struct path_info *out, unsigned max);
 

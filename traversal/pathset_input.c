@@ -23,8 +23,7 @@ static enum candidate_kind kind_at(const struct pathset *ps, const struct endpoi
 	return CANDIDATE_PEER_REFLEXIVE;
 }
 
-/* ping_back() - it reached us: then we may reach it, and should ask at once */
-static void ping_back(struct path *p, bool was_back, nsec_t now)
+void pathset_ping_back(struct path *p, bool was_back, nsec_t now)
 {
 	if (p->state == PATH_ALIVE || (was_back && nsec_since(p->pinged, now) < SEC(1)))
 		return;
@@ -68,7 +67,7 @@ static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 		return DROP_NONE;
 	if (m->flags & DISCO_PING_CHOSEN)
 		ps->followed = (int)(p - ps->path);
-	ping_back(p, m->flags & DISCO_PING_BACK, now);
+	pathset_ping_back(p, m->flags & DISCO_PING_BACK, now);
 	return DROP_NONE;
 }
 
@@ -273,6 +272,8 @@ enum drop pathset_input(struct pathset *ps, const struct pathset_source *src,
 		return d;
 	if (src->fan && msg.type != DISCO_PING)
 		return DROP_DISCO_STALE;
+	if (src->hello || pathset_is_hello(&msg))
+		return pathset_take_hello(ps, src, &msg, now);
 	switch (msg.type) {
 	case DISCO_PING:
 		return take_ping(ps, src, &msg, now);

@@ -238,6 +238,14 @@ bool pathset_behind_one(const struct pathset *ps);
 /* pathset_on_link() - could this private address be next to us? */
 bool pathset_on_link(const struct pathset *ps, const struct endpoint *at);
 
+/* ---- pathset_input.c, pathset_hello.c ---- */
+
+/* pathset_ping_back() - it reached us: then we may reach it, and should ask at once */
+void pathset_ping_back(struct path *p, bool was_back, nsec_t now);
+bool pathset_is_hello(const struct disco_message *m);
+enum drop pathset_take_hello(struct pathset *ps, const struct pathset_source *src,
+			     const struct disco_message *m, nsec_t now);
+
 /* ---- pathset_tcp.c ---- */
 
 bool pathset_is_stream(unsigned socket); /* is it the number of a stream? */

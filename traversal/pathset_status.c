@@ -39,6 +39,12 @@ void pathset_current(const struct pathset *ps, struct path_info *out)
 	out->since = ps->best_since;
 }
 
+bool pathset_is_direct(const struct pathset *ps)
+{
+	return path_is_direct(&ps->told.best) && ps->best >= 0 &&
+	       ps->path[ps->best].state != PATH_DEAD;
+}
+
 unsigned pathset_paths(const struct pathset *ps, struct path_info *out, unsigned max)
 {
 	unsigned n = 0;

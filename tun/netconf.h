@@ -77,6 +77,11 @@ struct host_address {
 must_check int netconf_host_addresses(unsigned except, struct host_address *out,
 				      unsigned max);
 
+/* netconf_host_links() - interfaces that are up, with neighbours that hear multicast:
+ * neither loopback, tunnels, networks of containers nor ports of a bridge or bond; at
+ * most max, but not `except`. Return: count or negative errno */
+must_check int netconf_host_links(unsigned except, unsigned *out, unsigned max);
+
 /* netconf_route_conflict() - does the host already route part of this prefix, other
  * than by a default route or interface `except`? Then a text for the user in why. */
 bool netconf_route_conflict(const struct prefix *p, unsigned except,

@@ -186,6 +186,37 @@ int netconf_host_addresses(unsigned except, struct host_address *out,
 	return err ? err : (int)s.found;
 }
 
+static bool has_neighbours(const struct survey *s, const struct known *k)
+{
+	const uint32_t want = IFF_UP | IFF_MULTICAST;
+	const uint32_t not = IFF_LOOPBACK | IFF_POINTOPOINT | IFF_NOARP;
+
+	return (k->link.flags & want) == want && !(k->link.flags & not) &&
+	       !k->link.master && !is_tunnel(&k->link) && !of_containers(s, k);
+}
+
+int netconf_host_links(unsigned except, unsigned *out, unsigned max)
+{
+	struct survey s = { .except = except };
+	struct netlink *nl = netlink_open(false, &s.err);
+	unsigned found = 0;
+	int err;
+
+	if (!nl)
+		return s.err;
+	s.err = 0;
+	err = netlink_dump(nl, NETLINK_ITEM_LINK, see_link, &s);
+	netlink_close(nl);
+	for (unsigned i = 0; i < s.count && found < max; i++)
+		if (s.links[i].index != except &&
+		    has_neighbours(&s, &s.links[i]))
+			out[found++] = s.links[i].index;
+	free(s.links);
+	if (!err)
+		err = s.err;
+	return err ? err : (int)found;
+}
+
 /* ---- conflicts ---- */
 
 struct clash {

@@ -265,6 +265,26 @@ static void test_host_addresses(void **state)
 	assert_null(find(got, n, "lan1"));
 }
 
+/* calls to peers go where neighbours are, and nowhere else */
+static void test_host_links(void **state)
+{
+	struct fixture *f = *state;
+	unsigned got[16];
+
+	run("ip link add name lan0 type veth peer name lan1");
+	run("ip link set lan0 up");
+	run("ip link add name docker0 type bridge && ip link set docker0 up");
+	run("ip link add name inner type veth peer name container");
+	run("ip link set inner master docker0 && ip link set inner up");
+	run("ip tuntap add dev other mode tun && ip link set other up");
+	assert_int_equal(netconf_host_links(f->index, got, 16), 1);
+	assert_int_equal(got[0], if_nametoindex("lan0"));
+	run("ip link set lan0 down && ip link set lan1 up");
+	assert_int_equal(netconf_host_links(f->index, got, 16), 1);
+	assert_int_equal(got[0], if_nametoindex("lan1"));
+	assert_int_equal(netconf_host_links(got[0], got, 16), 0);
+}
+
 static void test_network_changed(void **state)
 {
 	static const struct {
@@ -393,6 +413,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_undo, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_host_addresses, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(test_host_links, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_network_changed, set_up,
 						tear_down),
