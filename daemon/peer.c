@@ -482,6 +482,7 @@ static struct pathset *make_paths(struct node *n, const struct key_public *key)
 		.seed = rand_u64(),
 		.overlay = n->netmap.overlay,
 		.overlay_count = 2,
+		.budget = &n->budget,
 	};
 
 	return pathset_new(&p);

@@ -153,10 +153,11 @@ json_t *status_self(struct node *n)
 	const struct netmap_node *self = &n->netmap.self;
 	char key[KEY_TEXT];
 
-	return json_pack("{s:s,s:s,s:o}", "name",
+	return json_pack("{s:s,s:s,s:o,s:i}", "name",
 			 self->name[0] ? self->name : n->state.hostname, "key",
 			 key_public_text(&n->identity.public_key, key),
-			 "addresses", addresses_json(&self->v4, &self->v6));
+			 "addresses", addresses_json(&self->v4, &self->v6), "port",
+			 n->ports[0].udp[0].port);
 }
 
 static json_t *relays_json(struct node *n)
@@ -181,6 +182,13 @@ static json_t *relays_json(struct node *n)
 						  text_or_null(s->tls.why)));
 	}
 	return list;
+}
+
+/* unproven_json() - packets to addresses that only a peer's word speaks for */
+static json_t *unproven_json(const struct node *n)
+{
+	return json_pack("{s:I,s:I}", "sent", (json_int_t)n->budget.sent,
+			 "refused", (json_int_t)n->budget.refused);
 }
 
 /* offloads_json() - what device and socket do for us; gso goes when a path refuses it */
@@ -224,7 +232,7 @@ json_t *status_json(struct node *n)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
 		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o,"
-		"s:o,s:o}",
+		"s:o,s:o,s:o}",
 		"version", STATUS_VERSION, "state", state_name(n), "self",
 		status_self(n), "coord", "url", text_or_null(n->state.coord.url),
 		"connected", n->coord_connected, "says", text_or_null(n->coord_says),
@@ -234,7 +242,7 @@ json_t *status_json(struct node *n)
 		"offloads", offloads_json(n), "netmap",
 		(json_int_t)n->netmap.version, "names", nameserver_status(n),
 		"routes", routes_status(n), "carries", peerrelay_status(n),
-		"membership", membership_json(n));
+		"membership", membership_json(n), "unproven", unproven_json(n));
 }
 
 static const char *mapping_name(enum nat_behaviour b)

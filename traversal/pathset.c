@@ -30,6 +30,7 @@ struct pathset *pathset_new(const struct pathset_params *p)
 	ps->controls = memcmp(p->self.b, p->peer.b, KEY_OCTETS) < 0;
 	ps->overlay = p->overlay;
 	ps->overlay_count = p->overlay_count;
+	ps->shared = p->budget;
 	ps->best = ps->followed = ps->rival = ps->relay_used = -1;
 	ps->want_fan = -1;
 	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;

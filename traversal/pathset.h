@@ -30,6 +30,7 @@
 #include "crypto/box.h"
 #include "crypto/key.h"
 #include "traversal/allocator.h"
+#include "traversal/budget.h"
 #include "traversal/candidate.h"
 
 enum {
@@ -66,6 +67,7 @@ struct pathset_params {
 	uint64_t seed;
 	const struct prefix *overlay; /* borrowed for life: never a candidate */
 	unsigned overlay_count;
+	struct budget_node *budget; /* borrowed for life: of all peers; NULL: none */
 };
 
 struct pathset;

@@ -58,11 +58,13 @@ static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 	}
 	if (!may_answer(ps, src))
 		return DROP_CANDIDATE_REFUSED;
-	pathset_out(ps, &o);
 	p = pathset_path(ps, src->socket, &src->from,
 			 pathset_is_stream(src->socket) ? CANDIDATE_TCP :
 							  kind_at(ps, &src->from),
 			 now);
+	if (!pathset_affordable(ps, &src->from.ip, p, now))
+		return DROP_DISCO_BUDGET; /* its source may be forged */
+	pathset_out(ps, &o);
 	if (!p)
 		return DROP_NONE;
 	if (m->flags & DISCO_PING_CHOSEN)

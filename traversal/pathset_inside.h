@@ -170,6 +170,7 @@ struct pathset {
 	struct out out[PATHSET_OUT];
 	unsigned out_head, out_count;
 	struct budget budget;
+	struct budget_node *shared; /* NULL: none */
 	struct rate cand_rate, adopt_rate;
 
 	nsec_t active_until, used_until, engaged_until, busy_until;
@@ -291,6 +292,10 @@ void pathset_tick_scan(struct pathset *ps, nsec_t now);
 nsec_t pathset_next_scan(const struct pathset *ps);
 
 /* ---- pathset_poll.c ---- */
+
+/* pathset_affordable() - one packet to an endpoint there, on path p or on none (NULL) */
+bool pathset_affordable(struct pathset *ps, const struct ipaddr *ip,
+			const struct path *p, nsec_t now);
 
 /* pathset_attested() - our own servers saw the peer at this address: the netmap says so */
 bool pathset_attested(const struct pathset *ps, const struct ipaddr *ip);

@@ -132,15 +132,26 @@ bool pathset_attested(const struct pathset *ps, const struct ipaddr *ip)
 	return false;
 }
 
-/* affordable() - proven addresses are free, others have a budget */
-static bool affordable(struct pathset *ps, const struct path *p, nsec_t now)
+/* proven() - did it answer, and not long ago? */
+static bool proven(const struct path *p, nsec_t now)
 {
-	unsigned limit = pathset_attested(ps, &p->to.ip) ? BUDGET_ATTESTED :
-						   BUDGET_UNPROVEN;
-
 	return p->state == PATH_ALIVE || pathset_is_stream(p->socket) ||
-	       (p->validated && nsec_since(p->ponged, now) < BUDGET_WINDOW) ||
-	       budget_take(&ps->budget, &p->to.ip, limit, now);
+	       (p->validated && nsec_since(p->ponged, now) < BUDGET_WINDOW);
+}
+
+bool pathset_affordable(struct pathset *ps, const struct ipaddr *ip,
+			const struct path *p, nsec_t now)
+{
+	if (p && proven(p, now))
+		return true;
+	if (pathset_attested(ps, ip))
+		return budget_take(&ps->budget, ip, BUDGET_ATTESTED, now);
+	if (budget_take(&ps->budget, ip, BUDGET_UNPROVEN, now) &&
+	    (!ps->shared || budget_node_take(ps->shared, ip, now)))
+		return true;
+	if (ps->shared)
+		ps->shared->refused++;
+	return false;
 }
 
 static void seal_ping(struct pathset *ps, const struct path *p, unsigned slot,
@@ -168,7 +179,7 @@ static bool ping_due(struct pathset *ps, struct pathset_action *out, uint64_t ep
 
 		if (!p->used || p->due > now)
 			continue;
-		if (!affordable(ps, p, now)) {
+		if (!pathset_affordable(ps, &p->to.ip, p, now)) {
 			path_pinged(p, 0, now);
 			continue;
 		}
@@ -186,7 +197,8 @@ static bool send_opener(struct pathset *ps, const struct out *o,
 	struct path *p = &ps->path[o->slot];
 	uint64_t txid;
 
-	if (!p->used || p->state != PATH_PROBING || !affordable(ps, p, now))
+	if (!p->used || p->state != PATH_PROBING ||
+	    !pathset_affordable(ps, &p->to.ip, p, now))
 		return false;
 	txid = new_txid(ps);
 	seal_ping(ps, p, o->slot, txid, o->ttl, epoch, out);

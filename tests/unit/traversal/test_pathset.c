@@ -14,11 +14,13 @@ struct pair {
 	struct box peer; /* the test speaks for the peer */
 };
 
-static void pair_make(struct pair *p)
+/* pair_of() - with a budget of the node's, or NULL */
+static void pair_of(struct pair *p, struct budget_node *budget)
 {
 	struct key_private k[2];
 	struct key_public pub[2];
-	struct pathset_params params = { .self_private = &k[0], .seed = 1 };
+	struct pathset_params params = { .self_private = &k[0], .seed = 1,
+					 .budget = budget };
 
 	memset(k, 1, sizeof(k));
 	k[1].b[5] = 2;
@@ -30,6 +32,11 @@ static void pair_make(struct pair *p)
 	p->ps = pathset_new(&params);
 	assert_non_null(p->ps);
 	assert_true(box_init(&p->peer, &k[1], &pub[1], &pub[0], 1));
+}
+
+static void pair_make(struct pair *p)
+{
+	pair_of(p, NULL);
 }
 
 static void pair_start(struct pair *p)
@@ -90,6 +97,19 @@ static unsigned count(struct pair *p, enum disco_type type, bool direct, nsec_t 
 
 	while ((k = hear(p, &m, &a, now)) != PATHSET_IDLE)
 		n += m.type == type && (k == PATHSET_SEND_DIRECT) == direct;
+	return n;
+}
+
+/* direct() - all that it sends to others than the relay */
+static unsigned direct(struct pair *p, nsec_t now)
+{
+	struct pathset_action a;
+	struct disco_message m;
+	unsigned n = 0;
+	enum pathset_action_kind k;
+
+	while ((k = hear(p, &m, &a, now)) != PATHSET_IDLE)
+		n += k == PATHSET_SEND_DIRECT;
 	return n;
 }
 
@@ -259,34 +279,85 @@ static void pings_are_answered_and_returned(void **state)
 	pathset_free(p.ps);
 }
 
+/* accuse() - a hostile peer names many ports of one victim */
+static void accuse(struct pair *p, uint32_t g, nsec_t now)
+{
+	struct disco_message m = { .type = DISCO_CAND, .instance = 5 };
+
+	m.generation = g;
+	for (uint16_t i = 0; i < CANDIDATES_MAX; i++) {
+		struct candidate c = { .kind = CANDIDATE_PUBLIC };
+
+		c.at.ip = ipaddr_v4(0xC6336401);
+		c.at.port = (uint16_t)(2000 + g * 100 + i);
+		assert_true(candidate_add(&m.candidates, &c));
+	}
+	(void)!say(p, &m, NULL, now);
+}
+
+/* most_in_window() - of the sent[] in each second, the most in any 30 s */
+static unsigned most_in_window(const unsigned *sent, unsigned seconds)
+{
+	unsigned most = 0;
+
+	for (unsigned from = 0; from + 30 <= seconds; from++) {
+		unsigned sum = 0;
+
+		for (unsigned i = from; i < from + 30; i++)
+			sum += sent[i];
+		most = sum > most ? sum : most;
+	}
+	return most;
+}
+
 static void an_unproven_address_gets_little(void **state)
 {
+	unsigned sent[120] = { 0 };
 	struct pair p;
-	unsigned sent = 0;
 
 	(void)state;
 	pair_make(&p);
 	pair_start(&p);
-	pathset_traffic(p.ps, T0);
-	/* eight lists, each with other ports of one victim */
-	for (uint32_t g = 1; g <= 8; g++) {
-		struct disco_message m = { .type = DISCO_CAND, .instance = 5 };
+	for (uint32_t s = 0; s < ARRAY_SIZE(sent); s++) {
+		const nsec_t now = T0 + SEC(s);
 
-		m.generation = g;
-		for (uint16_t i = 0; i < CANDIDATES_MAX; i++) {
-			struct candidate c = { .kind = CANDIDATE_PUBLIC };
-
-			c.at.ip = ipaddr_v4(0xC6336401);
-			c.at.port = (uint16_t)(2000 + g * 100 + i);
-			assert_true(candidate_add(&m.candidates, &c));
-		}
-		(void)!say(&p, &m, NULL, T0 + SEC(g));
-		sent += count(&p, DISCO_PING, true, T0 + SEC(g));
+		pathset_traffic(p.ps, now);
+		accuse(&p, s + 1, now);
+		for (nsec_t t = 0; t < SEC(1); t += MSEC(100))
+			sent[s] += count(&p, DISCO_PING, true, now + t);
 	}
-	for (nsec_t t = SEC(9); t < SEC(30); t += MSEC(100))
-		sent += count(&p, DISCO_PING, true, T0 + t);
-	assert_int_equal(sent, 16);
+	assert_int_equal(most_in_window(sent, ARRAY_SIZE(sent)), 16);
 	pathset_free(p.ps);
+}
+
+/* three peers conspire: a forged source for pings, and the same victim for all */
+static void many_peers_may_no_more_than_one(void **state)
+{
+	static struct budget_node node;
+	unsigned sent[60] = { 0 };
+	struct pair p[3];
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		pair_of(&p[i], &node);
+		pair_start(&p[i]);
+	}
+	for (uint32_t s = 0; s < ARRAY_SIZE(sent); s++)
+		for (unsigned i = 0; i < 3; i++) {
+			const nsec_t now = T0 + SEC(s);
+			struct disco_message m = { .type = DISCO_PING };
+
+			m.txid = s + 1;
+			pathset_traffic(p[i].ps, now);
+			accuse(&p[i], s + 1, now);
+			for (unsigned k = 0; k < 10; k++)
+				(void)!say(&p[i], &m, "198.51.100.1:2101", now);
+			sent[s] += direct(&p[i], now);
+		}
+	assert_int_equal(most_in_window(sent, ARRAY_SIZE(sent)), 16);
+	assert_true(node.refused > 0);
+	for (unsigned i = 0; i < 3; i++)
+		pathset_free(p[i].ps);
 }
 
 static void garbage_is_dropped(void **state)
@@ -320,6 +391,7 @@ int main(void)
 		cmocka_unit_test(old_and_repeated_cands),
 		cmocka_unit_test(pings_are_answered_and_returned),
 		cmocka_unit_test(an_unproven_address_gets_little),
+		cmocka_unit_test(many_peers_may_no_more_than_one),
 		cmocka_unit_test(garbage_is_dropped),
 	};
 

@@ -104,6 +104,36 @@ static void budgets(void **state)
 	assert_false(budget_take(&b, &a, 16, T0 + SEC(30)));
 }
 
+/* no 30 s may hold more than the limit, wherever they begin */
+static void no_two_windows_side_by_side(void **state)
+{
+	static struct budget b;
+	struct ipaddr a = ipaddr_v4(0xC0000201);
+
+	(void)state;
+	assert_true(budget_take(&b, &a, 16, T0));
+	for (int i = 0; i < 15; i++)
+		assert_true(budget_take(&b, &a, 16, T0 + SEC(29)));
+	assert_false(budget_take(&b, &a, 16, T0 + SEC(31)));
+	assert_true(budget_take(&b, &a, 16, T0 + SEC(59)));
+}
+
+static void a_node_has_a_budget_for_all_its_peers(void **state)
+{
+	static struct budget_node b;
+	unsigned sent = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct ipaddr a = ipaddr_v4(0xC6330000 + i);
+
+		for (int k = 0; k < 20; k++)
+			sent += budget_node_take(&b, &a, T0);
+	}
+	assert_int_equal(sent, BUDGET_NODE);
+	assert_int_equal(b.sent, BUDGET_NODE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -113,6 +143,8 @@ int main(void)
 		cmocka_unit_test(fresh_ports_are_awaited),
 		cmocka_unit_test(ttl_by_round),
 		cmocka_unit_test(budgets),
+		cmocka_unit_test(no_two_windows_side_by_side),
+		cmocka_unit_test(a_node_has_a_budget_for_all_its_peers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
