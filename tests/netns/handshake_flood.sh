@@ -13,7 +13,7 @@ flooded() { [ "$(dropped under_load)" -gt 0 ]; }
 adit_up home open
 block_direct
 check "traffic flows, by relay" wait_for 10 pings a
-port=$(ns b ss -Hlunp | sed -n 's/.*:\([0-9]*\) .*aditd.*/\1/p' | sort | uniq -c | sort -rn | awk '{ print $2; exit }')
+port=$(adit b status --json | jq .self.port)
 key=$(adit b status --json | jq -r .self.key)
 spawn srv flood /usr/bin/python3 "$ROOT/tests/tools/handshake_flood.py" "${OPEN_NET[b]}.2" "$port" "$key" "$RATE"
 check "b is under load, and demands cookies" wait_for 10 flooded
