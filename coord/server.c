@@ -25,7 +25,7 @@
 #include "relay/token.h"
 
 static const nsec_t login_timeout = SEC(10), push_delay = MSEC(20),
-		    tick_every = SEC(1), probe_timeout = MSEC(500);
+		    tick_every = SEC(1);
 
 uint64_t server_wall_s(void)
 {
@@ -43,6 +43,11 @@ static void arm_push(struct server *s, nsec_t delay)
 void server_push_soon(struct server *s)
 {
 	arm_push(s, push_delay);
+}
+
+void server_push_at_once(struct server *s)
+{
+	arm_push(s, 0);
 }
 
 static void detach(struct session *x)
@@ -151,37 +156,6 @@ static void on_push(struct loop_timer *t, nsec_t now)
 	server_push(container_of(t, struct server, push));
 }
 
-static void admit_waiting(struct session *x);
-
-static void set_patience(struct server *s, nsec_t due)
-{
-	s->patience_due = due;
-	loop_timer_at(&s->patience, due);
-}
-
-/* on_patience() - let those in whose node's older session gave no sign of life. Each one
- * ends that older session, which may stand anywhere in the list: begin again each time. */
-static void on_patience(struct loop_timer *t, nsec_t now)
-{
-	struct server *s = container_of(t, struct server, patience);
-	struct session *x = s->sessions;
-	nsec_t next = NSEC_NEVER;
-
-	while (x) {
-		nsec_t due = nsec_add(x->waits_since, probe_timeout);
-
-		if (x->waiting && due <= now) {
-			admit_waiting(x);
-			x = s->sessions;
-			continue;
-		}
-		if (x->waiting)
-			next = nsec_min(next, due);
-		x = x->next;
-	}
-	set_patience(s, next);
-}
-
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
 	struct server *s = container_of(t, struct server, tick);
@@ -235,75 +209,7 @@ void server_welcome(struct session *x, struct member *n, const json_t *o)
 	log_info("node %s: online from %s", n->row.name, stream_peer(x->stream));
 }
 
-/* ---- two machines with one key ---- */
-
-/* A node that connects anew says so: the program is the same. Another program with the
- * same key is a node that was started again, if the older session is dead, else a copy:
- * ask the older one for a sign of life first. */
-static bool may_be_copy(const struct session *x, const struct member *n)
-{
-	return n->session && n->session != x &&
-	       (!x->instance || n->session->instance != x->instance);
-}
-
-static void ask_older(struct session *x, struct member *n, json_t *o)
-{
-	server_tell(n->session, proto_new(PROTO_PROBE));
-	json_decref(x->waiting);
-	x->waiting = json_incref(o);
-	x->waits_since = time_now();
-	if (x->server->patience_due == NSEC_NEVER)
-		set_patience(x->server, nsec_add(x->waits_since, probe_timeout));
-}
-
-static struct member *member_waited_for(const struct session *x)
-{
-	return members_by_machine(&x->server->members, channel_peer(x->channel));
-}
-
-static void log_in(struct session *x, json_t *o);
-
-static void admit_waiting(struct session *x)
-{
-	json_t *o = x->waiting;
-
-	x->waiting = NULL;
-	log_in(x, o);
-	json_decref(o);
-}
-
-/* on_probe() - the older session lives: the newer is a copy; both are told */
-static void on_probe(struct session *x)
-{
-	static const char newer[] =
-		"another machine with the same keys is connected: this state "
-		"folder was copied. Stop one of them, remove its state folder, "
-		"and join with a new invite";
-	static const char older[] =
-		"a second machine tried to connect with this node's keys from %s: "
-		"its state folder was copied. Remove the folder there, and join "
-		"with a new invite; if that machine is unknown to you, remove "
-		"this node and join anew";
-	char text[512];
-
-	for (struct session *y = x->server->sessions, *next; y; y = next) {
-		json_t *o;
-
-		next = y->next;
-		if (!y->waiting || member_waited_for(y) != x->member)
-			continue;
-		snprintf(text, sizeof(text), older, stream_peer(y->stream));
-		o = proto_new(PROTO_WARNING);
-		proto_set_text(o, "text", text);
-		server_tell(x, o);
-		log_warn("node %s: a second machine with its keys, from %s, was "
-			 "refused", x->member->row.name, stream_peer(y->stream));
-		server_tell_error(y, "copy", newer, true);
-		server_close(y);
-	}
-}
-
-static void log_in(struct session *x, json_t *o)
+void server_log_in(struct session *x, json_t *o)
 {
 	struct server *s = x->server;
 	const struct enrol e = { &s->members, channel_peer(x->channel), o,
@@ -339,13 +245,14 @@ static void log_in(struct session *x, json_t *o)
 /* on_login() - a copy is found out before anything is written: it may bring another key */
 static void on_login(struct session *x, json_t *o)
 {
-	struct member *n = member_waited_for(x);
+	struct member *n = members_by_machine(&x->server->members,
+					      channel_peer(x->channel));
 
 	x->instance = proto_number(o, "instance");
-	if (n && may_be_copy(x, n))
-		ask_older(x, n, o);
+	if (n && server_copy_suspected(x, n))
+		server_copy_ask(x, n, o);
 	else
-		log_in(x, o);
+		server_log_in(x, o);
 }
 
 /* Our own eyes: the address that the channel comes from is really theirs. */
@@ -409,8 +316,7 @@ static void on_signal(struct session *x, const json_t *o)
 	server_tell(peer->session, out);
 }
 
-/* The member is gone afterwards; its session, if any, has no member. */
-static const char *forget(struct server *s, struct member *n)
+const char *server_forget(struct server *s, struct member *n)
 {
 	struct key_public tunnel = n->row.tunnel;
 	struct session *x = n->session;
@@ -432,7 +338,7 @@ static const char *forget(struct server *s, struct member *n)
 
 static void on_leave(struct session *x)
 {
-	const char *why = forget(x->server, x->member);
+	const char *why = server_forget(x->server, x->member);
 
 	if (why)
 		server_tell_error(x, "database", why, false);
@@ -461,7 +367,7 @@ static void take_of_member(struct session *x, enum proto_type type, json_t *o)
 		on_leave(x);
 		return;
 	case PROTO_PROBE:
-		on_probe(x);
+		server_copy_found(x);
 		return;
 	case PROTO_WARNING:
 	case PROTO_WELCOME:
@@ -577,7 +483,7 @@ static void on_opened(void *owner, struct stream *stream)
 
 /* ---- set-up ---- */
 
-static void load_relays(struct server *s)
+void server_load_relays(struct server *s)
 {
 	memcpy(s->members.relays, s->p.relays, sizeof(s->p.relays));
 	s->members.relay_count = relays_load(s->p.registry, s->members.relays,
@@ -602,21 +508,20 @@ static bool start(struct server *s, char why[static 256])
 	if (members_load(&s->members, s->p.registry) ||
 	    routes_load(&s->members) || guests_load(&s->members) ||
 	    loop_timer_init(s->p.loop, &s->tick, on_tick) ||
-	    loop_timer_init(s->p.loop, &s->patience, on_patience) ||
+	    server_copy_init(s) ||
 	    loop_timer_init(s->p.loop, &s->push, on_push))
 		return false;
 	s->members.network = s->p.network;
 	memcpy(s->members.overlay, s->p.overlay, sizeof(s->p.overlay));
 	sign_public_of(s->p.sign, &s->members.sign);
 	peerrelays_load(&s->members, time_now());
-	load_relays(s);
+	server_load_relays(s);
 	if (!server_load_policy(s, why))
 		return false;
 	s->streams = stream_server_new(&p, why);
 	if (!s->streams)
 		return false;
 	loop_timer_at(&s->tick, nsec_add(time_now(), tick_every));
-	s->patience_due = NSEC_NEVER;
 	server_load_expiry(s, server_wall_s());
 	return true;
 }
@@ -647,7 +552,7 @@ void server_free(struct server *s)
 	}
 	stream_server_free(s->streams);
 	loop_timer_done(&s->tick);
-	loop_timer_done(&s->patience);
+	server_copy_done(s);
 	loop_timer_done(&s->push);
 	members_done(&s->members);
 	free(s);
@@ -667,123 +572,4 @@ void server_stats(const struct server *s, struct server_stats *out)
 {
 	*out = s->stats;
 	out->refused = stream_server_refused(s->streams);
-}
-
-/* ---- for administrators ---- */
-
-/* relays_changed() - everybody's map has a new version, with the new list in it */
-static const char *relays_changed(struct server *s)
-{
-	load_relays(s);
-	members_relays_changed(&s->members);
-	arm_push(s, 0);
-	return NULL;
-}
-
-const char *server_relay_add(struct server *s, const json_t *request)
-{
-	const char *why = relays_add(s->p.registry, request);
-
-	return why ? why : relays_changed(s);
-}
-
-const char *server_relay_remove(struct server *s, const char *name)
-{
-	const char *why = relays_remove(s->p.registry, name);
-
-	return why ? why : relays_changed(s);
-}
-
-const char *server_set_peer_relays(struct server *s, const char *rule)
-{
-	const char *why = peerrelays_set_rule(&s->members, rule);
-
-	arm_push(s, 0);
-	return why;
-}
-
-json_t *server_peer_relays(const struct server *s)
-{
-	return peerrelays_json(&s->members);
-}
-
-json_t *server_relays(const struct server *s)
-{
-	json_t *a = json_array();
-
-	for (unsigned i = 0; i < s->members.relay_count; i++)
-		json_array_append_new(a, record_relay_json(&s->members.relays[i]));
-	return a;
-}
-
-const char *server_remove(struct server *s, const char *node)
-{
-	struct member *n = members_by_name(&s->members, node);
-	struct session *x = n ? n->session : NULL;
-	const char *why;
-
-	if (!n)
-		return "there is no node of that name; adit-coord nodes lists them";
-	why = forget(s, n);
-	if (why || !x)
-		return why;
-	server_tell(x, proto_new(PROTO_REMOVED));
-	server_close(x);
-	return NULL;
-}
-
-bool server_route(struct server *s, const char *node, const char *prefix, bool approve,
-		  char why[static 256])
-{
-	struct member *n = members_by_name(&s->members, node);
-	bool ok;
-
-	snprintf(why, 256, "there is no node of that name; adit-coord nodes lists "
-		 "them");
-	if (!n)
-		return false;
-	ok = approve ? routes_approve(&s->members, n, prefix, why) :
-		       routes_revoke(&s->members, n, prefix, why);
-	arm_push(s, 0);
-	return ok;
-}
-
-json_t *server_routes(const struct server *s)
-{
-	return routes_json(&s->members);
-}
-
-static json_t *node_json(const struct member *n)
-{
-	json_t *o = json_object(), *addresses = json_array();
-	char text[ADDR_TEXT];
-
-	proto_set_number(o, "id", n->row.id);
-	proto_set_text(o, "name", n->row.name);
-	proto_set_key(o, "key", &n->row.tunnel);
-	json_array_append_new(addresses,
-			      json_string(ipaddr_text(&n->row.v4, text)));
-	json_array_append_new(addresses,
-			      json_string(ipaddr_text(&n->row.v6, text)));
-	json_object_set_new(o, "addresses", addresses);
-	proto_set_bool(o, "online", n->session != NULL);
-	proto_set_number(o, "created", n->row.created_s);
-	proto_set_bool(o, "waiting", n->row.waiting);
-	proto_set_text(o, "tags", n->row.tags);
-	if (n->gateway)
-		proto_set_text(o, "gateway", n->gateway->row.name);
-	proto_set_bool(o, "expired", members_expired(n, server_wall_s()));
-	proto_set_number(o, "expires", n->row.expires_s);
-	if (n->session)
-		proto_set_text(o, "from", stream_peer(n->session->stream));
-	return o;
-}
-
-json_t *server_nodes(const struct server *s)
-{
-	json_t *a = json_array();
-
-	for (unsigned i = 0; i < s->members.count; i++)
-		json_array_append_new(a, node_json(s->members.all[i]));
-	return a;
 }

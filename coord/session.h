@@ -48,10 +48,14 @@ void server_tell_error(struct session *x, const char *code, const char *text,
 		       bool final);
 /* server_close() - once all is sent; frees the session */
 void server_close(struct session *x);
+/* server_log_in() - join or login as the message says; the session may be gone afterwards */
+void server_log_in(struct session *x, json_t *o);
 /* server_welcome() - logged in, as the message says; ends an older session */
 void server_welcome(struct session *x, struct member *n, const json_t *login);
 /* server_push_soon() - together with what changes in the next milliseconds */
 void server_push_soon(struct server *s);
+/* server_push_at_once() - in this turn of the loop, after what is being done */
+void server_push_at_once(struct server *s);
 /* server_push() - what has changed to all, now */
 void server_push(struct server *s);
 /* server_send_token() - admission to the relays */
@@ -62,6 +66,19 @@ struct key_public server_key_of(const struct server *s, const struct session *x)
  * takes NULL: the login failed */
 void server_key_replaced(struct server *s, const struct member *n,
 			 const struct key_public *old);
+/* server_forget() - the member is gone afterwards; its session, if any, has no member;
+ * NULL or a sentence */
+const char *server_forget(struct server *s, struct member *n);
+/* server_load_relays() - ours and those of the registry */
+void server_load_relays(struct server *s);
+/* server_copy_suspected() - does another program hold a session of this node? */
+bool server_copy_suspected(const struct session *x, const struct member *n);
+/* server_copy_ask() - the login waits for that session's sign of life */
+void server_copy_ask(struct session *x, struct member *n, json_t *login);
+/* server_copy_found() - that session lives: the newer is a copy; both are told */
+void server_copy_found(struct session *x);
+must_check int server_copy_init(struct server *s); /* 0 or -errno */
+void server_copy_done(struct server *s);
 /* server_load_policy() - at start; false: why is a sentence */
 must_check bool server_load_policy(struct server *s, char why[static 256]);
 /* server_load_expiry() - at start, with all members loaded */
