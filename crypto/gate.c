@@ -92,3 +92,16 @@ void gate_check(struct gate *g, const uint8_t *m, size_t n,
 	memcpy(out->reply, &reply, sizeof(reply));
 	out->reply_n = sizeof(reply);
 }
+
+static const nsec_t work_each = SEC(1) / GATE_REFILL;
+
+bool gate_work_left(const struct gate_work *w, nsec_t now)
+{
+	return w->full_at <= now + (GATE_BURST - 1) * work_each;
+}
+
+void gate_work_take(struct gate_work *w, nsec_t now)
+{
+	if (gate_work_left(w, now))
+		w->full_at = nsec_max(w->full_at, now) + work_each;
+}

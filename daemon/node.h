@@ -176,8 +176,8 @@ struct node {
 
 	/* discovery */
 	struct gate *gate;
-	unsigned handshakes_this_turn; /* by strangers' sources */
-	unsigned vouched_this_turn; /* by relays and proved streams */
+	struct gate_work strangers; /* handshakes from sources that nobody vouches for */
+	struct gate_work vouched; /* by relays and proved streams */
 	struct natcheck *check[WORKER_PORTS_MAX]; /* per port; [1] NULL: [0] has both */
 	struct host_address hosts[32]; /* as of the last network change */
 	unsigned host_count;

@@ -20,8 +20,7 @@
 #include "daemon/streams.h"
 
 enum {
-	LOAD_LIMIT = 64, /* handshakes of one turn before cookies are demanded; and
-			  * how many are taken where a relay vouches */
+	TURN_NOTES = 256, /* of one ring, before timers and other events have their turn */
 };
 
 static bool is_stream(const struct pathset_source *src)
@@ -96,7 +95,10 @@ static enum drop pass_vouched(struct node *n, const uint8_t *m, size_t octets,
 	gate_check(n->gate, m, octets, &src->from, false, now, &r);
 	if (r.verdict != DROP_NONE)
 		return r.verdict;
-	return ++n->vouched_this_turn > LOAD_LIMIT ? DROP_UNDER_LOAD : DROP_NONE;
+	if (!gate_work_left(&n->vouched, now))
+		return DROP_UNDER_LOAD;
+	gate_work_take(&n->vouched, now);
+	return DROP_NONE;
 }
 
 /* pass_gate() - mac1, cookie, rate; answers with a cookie reply where due */
@@ -107,9 +109,10 @@ static enum drop pass_gate(struct node *n, const uint8_t *m, size_t octets,
 
 	if (src->relayed || is_stream(src))
 		return pass_vouched(n, m, octets, src, now);
-	n->handshakes_this_turn++;
 	gate_check(n->gate, m, octets, &src->from,
-		   n->handshakes_this_turn > LOAD_LIMIT, now, &r);
+		   !gate_work_left(&n->strangers, now), now, &r);
+	if (r.verdict == DROP_NONE)
+		gate_work_take(&n->strangers, now);
 	if (r.reply_n)
 		node_send(n, src->socket, &src->from, 0, r.reply, r.reply_n);
 	return r.verdict;
@@ -281,7 +284,7 @@ static bool take_ring(struct node *n, struct ring *r, nsec_t now)
 {
 	struct note *note;
 
-	for (unsigned i = 0; i < WORKER_RING_SLOTS; i++) {
+	for (unsigned i = 0; i < TURN_NOTES; i++) {
 		note = ring_peek(r);
 		if (!note)
 			return false;
@@ -299,7 +302,6 @@ void notes_ready(struct node *n, nsec_t now)
 
 	if (read(n->notes_fd, &count, sizeof(count)) < 0)
 		return;
-	n->handshakes_this_turn = n->vouched_this_turn = 0;
 	streams_collect(n);
 	for (unsigned i = 0; i < n->worker_count; i++) {
 		more |= take_ring(n, &n->rings[i], now);

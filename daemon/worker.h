@@ -27,7 +27,7 @@
 
 enum {
 	WORKER_PORTS_MAX = 24, /* sockets of the node; 0: main IPv4, 1: main IPv6 */
-	WORKER_RING_SLOTS = 512,
+	WORKER_RING_SLOTS = 1024, /* what is never deep touches little of it */
 	WORKER_RING_KEPT = 128, /* of them, what strangers may not fill */
 	WORKER_NOTE_DATA = 1984, /* octets of a packet that a note carries */
 	WORKER_TRAINS = 8, /* trains of one receive */

@@ -258,10 +258,29 @@ static void handshake_under_load(void **state)
 	pair_done(&p);
 }
 
+/* A burst is worked on at once, then as many a second as refill; never more after rest. */
+static void work(void **state)
+{
+	struct gate_work w = { 0 };
+	unsigned taken = 0;
+
+	for (; gate_work_left(&w, T0) && taken < 2 * GATE_BURST; taken++)
+		gate_work_take(&w, T0);
+	assert_int_equal(taken, GATE_BURST);
+	gate_work_take(&w, T0); /* nothing is owed */
+	for (taken = 0; gate_work_left(&w, T0 + SEC(1)) && taken < GATE_BURST; taken++)
+		gate_work_take(&w, T0 + SEC(1));
+	assert_int_equal(taken, GATE_REFILL);
+	for (taken = 0; gate_work_left(&w, T0 + SEC(60)) && taken < 2 * GATE_BURST; taken++)
+		gate_work_take(&w, T0 + SEC(60));
+	assert_int_equal(taken, GATE_BURST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence),
+		cmocka_unit_test(work),
 		cmocka_unit_test(exact_shapes),
 		cmocka_unit_test(mac1),
 		cmocka_unit_test(mac2),
