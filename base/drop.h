@@ -52,6 +52,7 @@
 	X(QUEUE_STANDS, "taken from a standing queue, so that it shortens")  \
 	X(ACL_DENIED, "inner packet that the access policy does not allow")  \
 	X(ACL_MALFORMED, "inner packet whose protocol cannot be told")       \
+	X(INNER_DESTINATION, "inner destination that this node does not serve") \
 	/* discovery */                                                      \
 	X(DISCO_UNKNOWN, "discovery message by no peer of ours")             \
 	X(DISCO_CRYPTO, "discovery message does not authenticate")           \

@@ -86,6 +86,7 @@ void fwd_done(struct fwd *f)
 	for (unsigned i = 0; i < FWD_CHUNKS; i++)
 		free(atomic_load(&f->chunks[i]));
 	trie_free(atomic_load(&f->routes));
+	trie_free(atomic_load(&f->inside));
 	acl_free(atomic_load(&f->acl));
 	flows_done(&f->flows);
 	free(f->free_slots);
@@ -207,6 +208,11 @@ static void release_trie(void *t)
 void fwd_set_routes(struct fwd *f, struct trie *t)
 {
 	retire(f, atomic_exchange(&f->routes, t), release_trie);
+}
+
+void fwd_set_inside(struct fwd *f, struct trie *t)
+{
+	retire(f, atomic_exchange(&f->inside, t), release_trie);
 }
 
 static void release_acl(void *a)

@@ -55,6 +55,7 @@ struct fwd_peer {
 	_Atomic(struct egress_pair *) egress; /* NULL: no path */
 	_Atomic uint32_t wake; /* bits raised and not yet taken by the control thread */
 	_Atomic bool active; /* set by workers, cleared by the control thread */
+	_Atomic uint8_t is; /* enum inside_peer */
 	_Atomic int also_budget; /* doubled packets still allowed in this tick */
 	_Atomic nsec_t last_tx, last_rx; /* inner data sent, authenticated received */
 	_Atomic nsec_t heard_best; /* last data from best's endpoint */
@@ -80,6 +81,7 @@ struct fwd_retired {
 struct fwd {
 	_Atomic(struct fwd_slot *) chunks[FWD_CHUNKS];
 	_Atomic(struct trie *) routes; /* inner address -> slot */
+	_Atomic(struct trie *) inside; /* where peers may send; NULL: everywhere */
 	_Atomic(struct acl *) acl; /* what peers may send us; NULL: everything */
 	struct flows flows; /* what we began */
 	_Atomic uint64_t epoch; /* grows with each retirement */
@@ -108,6 +110,9 @@ void fwd_session_use(struct fwd_peer *p, struct session *s); /* NULL: stage */
 void fwd_session_retire(struct fwd *f, struct session *s); /* frees it in time */
 void fwd_set_egress(struct fwd *f, struct fwd_peer *p, struct egress_pair *e);
 void fwd_set_routes(struct fwd *f, struct trie *t); /* takes ownership */
+
+/* fwd_set_inside() - daemon/inside.h; takes ownership; NULL: no map */
+void fwd_set_inside(struct fwd *f, struct trie *t);
 
 /* fwd_set_acl() - takes ownership; NULL: no policy */
 void fwd_set_acl(struct fwd *f, struct acl *a);

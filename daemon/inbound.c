@@ -5,7 +5,7 @@
  * 1. udp_recv() gives trains; demux by first octets: relay header off, data or not
  * 2. what is not data goes to the control thread
  * 3. the receiver index finds session and peer; session_open() opens runs side by side
- * 4. ip_parse() and the trie: may this peer use this source?
+ * 4. ip_parse() and two tries: may this peer use this source, and send there?
  * 5. acl_inbound(): does the access policy let it in?
  * 6. offload_merge() joins packets of a flow, device_write() hands them over
  */
@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "daemon/acl.h"
+#include "daemon/inside.h"
 #include "tun/ecn.h"
 #include "tun/ip.h"
 
@@ -36,6 +37,8 @@ struct pending {
 	bool elsewhere; /* not from the best path's endpoint */
 	const uint8_t *owned; /* a source that was looked up and is the peer's */
 	bool owned_v6;
+	const uint8_t *served; /* a destination that was looked up and is taken */
+	bool served_v6;
 	uint64_t octets, packets; /* delivered, not accounted yet */
 	struct aqm *queue; /* that they waited in; NULL: none of ours */
 };
@@ -54,6 +57,11 @@ static void flush_merge(struct worker *w)
 	}
 }
 
+static bool same_address(const uint8_t *a, bool a_v6, const uint8_t *b, bool b_v6)
+{
+	return a && a_v6 == b_v6 && !memcmp(a, b, a_v6 ? 16 : 4);
+}
+
 /* owns_source() - cryptokey routing: the source must be this peer's. Packets of a train
  * mostly have one source: it is looked up once. */
 static bool owns_source(struct worker *w, struct pending *b,
@@ -62,8 +70,7 @@ static bool owns_source(struct worker *w, struct pending *b,
 	struct trie *t;
 	uint32_t slot;
 
-	if (b->owned && b->owned_v6 == ip->v6 &&
-	    !memcmp(b->owned, ip->source, ip->v6 ? 16 : 4))
+	if (same_address(b->owned, b->owned_v6, ip->source, ip->v6))
 		return true;
 	t = atomic_load_explicit(&w->fwd->routes, memory_order_acquire);
 	slot = ip->v6 ? trie_find6(t, ip->source) : trie_find4(t, ip->source);
@@ -71,6 +78,23 @@ static bool owns_source(struct worker *w, struct pending *b,
 		return false;
 	b->owned = ip->source;
 	b->owned_v6 = ip->v6;
+	return true;
+}
+
+/* takes_destination() - looked up once a train, as the source */
+static bool takes_destination(struct worker *w, struct pending *b,
+			      const struct ip_header *ip)
+{
+	const struct trie *t =
+		atomic_load_explicit(&w->fwd->inside, memory_order_acquire);
+	uint8_t who = atomic_load_explicit(&b->peer->is, memory_order_relaxed);
+
+	if (same_address(b->served, b->served_v6, ip->destination, ip->v6))
+		return true;
+	if (!inside_takes(t, who, ip->destination, ip->v6))
+		return false;
+	b->served = ip->destination;
+	b->served_v6 = ip->v6;
 	return true;
 }
 
@@ -103,6 +127,8 @@ static enum drop deliver(struct worker *w, struct pending *b,
 		return DROP_INNER_MALFORMED;
 	if (!owns_source(w, b, &ip))
 		return DROP_INNER_SOURCE;
+	if (!takes_destination(w, b, &ip))
+		return DROP_INNER_DESTINATION;
 	d = check_access(w, b->peer, inner, ip.length);
 	if (d != DROP_NONE)
 		return d;
@@ -176,7 +202,7 @@ static void open_pending(struct worker *w, struct pending *b)
 	if (!n)
 		return;
 	b->count = 0;
-	b->owned = NULL;
+	b->owned = b->served = NULL;
 	b->octets = b->packets = 0;
 	if (session_open(b->session, w->aead, b->in, n, w->now, &wake)) {
 		for (unsigned i = 0; i < n; i++)

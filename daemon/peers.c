@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "daemon/acl.h"
+#include "daemon/inside.h"
 #include "daemon/routes.h"
 
 struct peer *peers_by_key(const struct node *n, const struct key_public *k)
@@ -58,11 +59,35 @@ struct peer *peers_by_text(const struct node *n, const char *text)
 	return NULL;
 }
 
+static enum inside_peer inside_peer_of(const struct peer *p)
+{
+	if (!p->id)
+		return INSIDE_CONFIGURED;
+	return p->paths ? INSIDE_MEMBER : INSIDE_GUEST;
+}
+
+/* publish_inside() - before the routes: who is new sends nothing that is not for us */
+static void publish_inside(struct node *n)
+{
+	struct trie *t = n->netmap.version ? inside_new(&n->netmap) : NULL;
+
+	for (unsigned i = 0; i < n->peer_count; i++)
+		atomic_store_explicit(&n->peers[i]->fwd->is,
+				      inside_peer_of(n->peers[i]),
+				      memory_order_relaxed);
+	if (t || !n->netmap.version)
+		fwd_set_inside(&n->fwd, t);
+	else
+		log_error("out of memory for what this node serves; what it served "
+			  "before goes on");
+}
+
 void peers_publish_routes(struct node *n)
 {
 	struct trie *t = trie_new();
 
 	(void)routes_choose(n);
+	publish_inside(n);
 	for (unsigned i = 0; t && i < n->peer_count; i++) {
 		struct peer *p = n->peers[i];
 
