@@ -2,7 +2,6 @@
  *
  * state.h - what a node keeps on disk: who it is, and how it last reached its peers
  *
- * Four files in the state folder (0700), each replaced atomically, each 0600:
  * Files in the state folder (0700), each replaced atomically, each 0600:
  *   node.json    keys, port, server: rarely written; the identity
  *   netmap.json  the last netmap (coord/netmap.h)
