@@ -35,6 +35,7 @@ struct dial {
 	struct endpoint to;
 	int fd; /* -1: none */
 	struct event *event; /* on fd */
+	ssize_t peeked; /* octets of the proxy's answer so far */
 	char why[WHY_ROOM]; /* the first failure counts until a later one */
 };
 
@@ -141,10 +142,11 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 	n = recv(fd, head, sizeof(head), MSG_PEEK);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n <= d->peeked) { /* readable, but nothing more: the end */
 		failed(d, "it closed the connection without an answer");
 		return;
 	}
+	d->peeked = n;
 	used = http_head_parse(head, (size_t)n, &h);
 	if (used > 0)
 		judge(d, &h, (size_t)used);
@@ -162,6 +164,7 @@ static void ask_proxy(struct dial *d)
 	ssize_t sent = send(d->fd, request, n, MSG_NOSIGNAL);
 
 	explicit_bzero(request, sizeof(request));
+	d->peeked = 0;
 	d->event = event_new(d->p.loop->base, d->fd, EV_READ | EV_PERSIST,
 			     on_answer, d);
 	if (sent != (ssize_t)n || !d->event || event_add(d->event, &tv) < 0)

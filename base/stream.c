@@ -388,6 +388,19 @@ static void on_written(struct bufferevent *bev, void *arg)
 	leave(s);
 }
 
+/* reason_of() - why the connection ended */
+static const char *reason_of(const struct stream *s, short what, int err)
+{
+	const char *tls = tls_failure(bufferevent_get_openssl_error(s->bev));
+
+	if (tls && s->phase == PHASE_UPGRADING)
+		return tls;
+	if (what & BEV_EVENT_EOF || !err || s->phase == PHASE_OPEN)
+		return err == ETIMEDOUT ? "the connection died" :
+					  "closed by the other side";
+	return strerror(err);
+}
+
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct stream *s = arg;
@@ -402,11 +415,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	if (what & BEV_EVENT_CONNECTED) {
 		if (!s->group)
 			write_request(s);
-	} else if (what & BEV_EVENT_EOF || !err || s->phase == PHASE_OPEN) {
-		end(s, err == ETIMEDOUT ? "the connection died" :
-					  "closed by the other side");
 	} else {
-		end(s, strerror(err));
+		end(s, reason_of(s, what, err));
 	}
 	leave(s);
 }

@@ -182,6 +182,29 @@ struct tls *tls_new_server(const char *cert_path, const char *key_path,
 	return NULL;
 }
 
+const char *tls_failure(unsigned long error)
+{
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return NULL;
+	switch (ERR_GET_REASON(error)) {
+	case SSL_R_WRONG_VERSION_NUMBER: /* its first octets are no record */
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_PACKET_LENGTH_TOO_LONG:
+		return "the answer is not TLS: is another service on that port, "
+		       "or this network asking for a login? Open a browser and "
+		       "see";
+	case SSL_R_TLSV1_UNRECOGNIZED_NAME:
+		return "the TLS server there serves no such name: check the host "
+		       "in the URL";
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+	case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+		return "no TLS in common with the server there: it must speak "
+		       "TLS 1.2 or newer";
+	}
+	return "TLS fails, as by a device on the way that meddles with it";
+}
+
 bool tls_binding(struct ssl_st *s, unsigned char out[static 32])
 {
 	static const char label[] = "EXPORTER-Channel-Binding";

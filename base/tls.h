@@ -26,6 +26,9 @@ void tls_free(struct tls *t); /* takes NULL */
  * the caller (libevent) owns it; NULL: no memory */
 struct ssl_st *tls_session(struct tls *t, const char *name);
 
+/* tls_failure() - one clause on an error of OpenSSL's; NULL: it says nothing of use */
+const char *tls_failure(unsigned long error);
+
 /* tls_binding() - the exporter value named tls-exporter (RFC 9266 s2); false: the
  * handshake is not done, or is not TLS 1.3 */
 must_check bool tls_binding(struct ssl_st *s, unsigned char out[static 32]);

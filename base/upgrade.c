@@ -56,18 +56,37 @@ const char *upgrade_judge_request(const struct http_head *h, const char *path,
 	return NULL;
 }
 
+/* refusal() - what a status other than 101 means to the user */
+static const char *refusal(unsigned status)
+{
+	if (status / 100 == 3 || status == 200 || status == 511)
+		return "a web page answers in place of the server: is this "
+		       "network asking for a login? Open a browser and sign in";
+	switch (status) {
+	case 401:
+	case 403:
+	case 407:
+	case 451:
+		return "something on the way forbids it (403 or the like): ask "
+		       "who runs this network, or the web server in front";
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		return "a web server in front answers, but does not reach the "
+		       "server behind it (5xx): check that one, and its address";
+	}
+	return "the server speaks HTTP but no WebSocket there: check the URL";
+}
+
 const char *upgrade_judge_response(const struct http_head *h,
 				   const uint8_t nonce[static UPGRADE_NONCE])
 {
 	struct slice accept = http_field(h, "Sec-WebSocket-Accept");
 	char expected[TLS_ACCEPT_TEXT], key[BASE64_ROOM(UPGRADE_NONCE)];
 
-	if (h->response && (h->status / 100 == 3 || h->status == 200 ||
-			    h->status == 511))
-		return "a web page answers in place of the server: is this "
-		       "network asking for a login? Open a browser and sign in";
 	if (!h->response || h->status != 101)
-		return "the server speaks HTTP but no WebSocket there";
+		return refusal(h->response ? h->status : 0);
 	base64_write(nonce, UPGRADE_NONCE, key);
 	if (!tls_websocket_accept(key, strlen(key), expected) || !accept.p ||
 	    !http_is(accept, expected) ||

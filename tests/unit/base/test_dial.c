@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_dial.c - connections on loopback, several from one port; proxies: test_stream.c
+ * test_dial.c - connections on loopback, several from one port; proxies: test_dial_proxy.c
  */
 #include "tests/unit/unit.h"
 
