@@ -157,7 +157,7 @@ static struct path_choice relay_choice(int relay)
 	return c;
 }
 
-void pathset_choose(struct pathset *ps, nsec_t now)
+static void choose(struct pathset *ps, nsec_t now)
 {
 	struct pathset_use u = { .also = { .kind = PATH_NONE } };
 	const struct path *best;
@@ -180,4 +180,10 @@ void pathset_choose(struct pathset *ps, nsec_t now)
 	if (best->state != PATH_ALIVE)
 		u.also = relay_choice(ps->relay_used);
 	ps->use = u;
+}
+
+void pathset_choose(struct pathset *ps, nsec_t now)
+{
+	choose(ps, now);
+	pathset_relays_carry(ps, now);
 }

@@ -216,6 +216,9 @@ must_check enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay,
 void pathset_busy(struct pathset *ps, nsec_t now); /* data moves */
 bool pathset_relay_doubted(const struct pathset *ps, int relay);
 int pathset_relay_second(const struct pathset *ps, int best); /* -1: none */
+/* pathset_relays_carry() - the choice is made: what carries data is asked as often as that
+ * needs, however seldom it was asked until now */
+void pathset_relays_carry(struct pathset *ps, nsec_t now);
 /* pathset_forget() - the path in this slot is no more */
 void pathset_forget(struct pathset *ps, int slot, nsec_t now);
 /* pathset_probe_r0() - ping every candidate that needs no opener */

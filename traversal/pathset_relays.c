@@ -83,6 +83,17 @@ static nsec_t lateness(const struct pathset *ps, unsigned relay, nsec_t now)
 	return nsec_min(nsec_max(BUSY_LATE + 2 * r->srtt, BUSY_PINGS), IDLE_LATE);
 }
 
+void pathset_relays_carry(struct pathset *ps, nsec_t now)
+{
+	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++) {
+		struct relay_slot *r = &ps->relay[i];
+
+		if (r->usable && carries(ps, i, now))
+			r->due = nsec_min(r->due, nsec_add(now, r->txid ?
+				lateness(ps, i, now) : BUSY_PINGS));
+	}
+}
+
 static void ping(struct pathset *ps, unsigned relay, nsec_t now)
 {
 	struct out o = { .kind = OUT_RELAY_PING };

@@ -275,6 +275,29 @@ static void a_dead_one_is_left_at_once(void **state)
 	pathset_free(p.ps);
 }
 
+/* one that was spare until now, or idle, and dies as soon as it carries */
+static void the_next_one_dies_too(void **state)
+{
+	static const unsigned rtt[RELAYS] = { 50, 45, 60 };
+	nsec_t start;
+
+	(void)state;
+	for (unsigned phase = 0; phase < 1000; phase += 37) {
+		struct pair p;
+
+		make(&p, rtt, rtt);
+		pass(&p, SEC(10) + MSEC(phase));
+		p.relay[1].rtt = 0;
+		(void)time_until(&p, 0, SEC(1));
+		p.relay[0].rtt = 0;
+		p.relay[0].due = 0;
+		start = p.now;
+		(void)time_until(&p, 2, SEC(2));
+		assert_in_range((p.now - start) / MSEC(1), 1, 650);
+		pathset_free(p.ps);
+	}
+}
+
 /* and when it is back and no better, nothing moves back */
 static void who_comes_back_waits(void **state)
 {
@@ -313,6 +336,7 @@ int main(void)
 		cmocka_unit_test(a_big_change_moves_once),
 		cmocka_unit_test(two_are_warm),
 		cmocka_unit_test(a_dead_one_is_left_at_once),
+		cmocka_unit_test(the_next_one_dies_too),
 		cmocka_unit_test(who_comes_back_waits),
 	};
 
