@@ -26,7 +26,9 @@
 
 enum {
 	CLIENTS_MAX = 10000,
-	AT_ONCE = 32, /* on their way in: a relay greets each address 50 times a second */
+	AT_ONCE = 32, /* on their way in */
+	FIRST = 300, /* at once; then EACH a second: a relay greets one address 400 */
+	EACH = 40, /* times, then 50 times a second */
 	PINGS = 1000,
 	FRAME = 1392,
 	PING = 64, /* octets */
@@ -40,6 +42,7 @@ struct client {
 	struct relay_client *relay;
 	struct stream *stream;
 	bool connecting, registered;
+	nsec_t again; /* when to connect anew; 0: connected, or connecting */
 };
 
 static struct {
@@ -52,7 +55,7 @@ static struct {
 	struct client *clients;
 	unsigned count, begun, registered;
 	bool said, flooding;
-	nsec_t seconds, end;
+	nsec_t started, seconds, end;
 	uint64_t sent, got, got_octets, got_in_time;
 	struct cpu_watch cpu;
 	uint64_t rtts[PINGS];
@@ -251,13 +254,24 @@ static void on_closed(void *owner, struct stream *s, const char *why)
 	it.registered -= c->registered;
 	c->registered = c->connecting = false;
 	c->stream = NULL;
+	c->again = nsec_add(time_now(), SEC(1));
 	relay_client_set_stream(c->relay, false, time_now());
+}
+
+static void dial(struct client *c)
+{
+	const struct stream_events events = { c, on_opened, on_message, on_closed,
+					      on_drained };
+
+	c->again = 0;
+	c->connecting = true;
+	c->stream = stream_connect(&it.loop, it.url, RELAY_PATH, SEC(20), 0, &events);
+	if (!c->stream)
+		fail("no stream");
 }
 
 static void begin(struct client *c)
 {
-	const struct stream_events events = { c, on_opened, on_message, on_closed,
-					      on_drained };
 	struct relay_client_params p = { .self_private = &c->key,
 					 .relay = it.relay_key,
 					 .seed = rand_u64() };
@@ -270,10 +284,7 @@ static void begin(struct client *c)
 	c->relay = relay_client_new(&p);
 	token_sign(&t, &it.coord, octets);
 	relay_client_set_token(c->relay, octets, sizeof(octets), time_now());
-	c->stream = stream_connect(&it.loop, it.url, RELAY_PATH, SEC(20), 0, &events);
-	if (!c->stream)
-		fail("no stream");
-	c->connecting = true;
+	dial(c);
 }
 
 static void say(void)
@@ -290,13 +301,26 @@ static void say(void)
 	fflush(stdout);
 }
 
+static void run_clients(nsec_t now)
+{
+	uint64_t may = FIRST + nsec_since(it.started, now) / (SEC(1) / EACH);
+
+	while (it.begun < it.count && it.begun < may &&
+	       it.begun < it.registered + AT_ONCE)
+		begin(&it.clients[it.begun++]);
+	for (unsigned i = 0; i < it.begun; i++) {
+		struct client *c = &it.clients[i];
+
+		if (c->again && c->again <= now)
+			dial(c);
+		if (relay_client_next_expiry(c->relay) <= now)
+			poll_client(c, now);
+	}
+}
+
 static void on_tick(struct loop_timer *t, nsec_t now)
 {
-	while (it.begun < it.count && it.begun < it.registered + AT_ONCE)
-		begin(&it.clients[it.begun++]);
-	for (unsigned i = 0; i < it.begun; i++)
-		if (relay_client_next_expiry(it.clients[i].relay) <= now)
-			poll_client(&it.clients[i], now);
+	run_clients(now);
 	say();
 	if (!strcmp(it.mode, "flood") && it.registered == 2) {
 		if (it.pongs == PINGS && (!it.flooding || now < it.end))
@@ -339,7 +363,8 @@ int main(int argc, char **argv)
 	    loop_timer_init(&it.loop, &it.tick, on_tick) ||
 	    loop_signal_add(&it.loop, &it.terminate, SIGTERM, on_terminate))
 		fail("no memory");
-	loop_timer_at(&it.tick, time_now());
+	it.started = time_now();
+	loop_timer_at(&it.tick, it.started);
 	loop_run(&it.loop);
 	if (strcmp(it.mode, "flood"))
 		printf("got %llu %llu\n", (unsigned long long)it.got,
