@@ -52,13 +52,13 @@ while True: c.sendall(b'x' * 100); time.sleep(0.1)"
 check "a TCP connection goes through it" wait_for 5 grows
 
 say "# the server dies and comes back"
-probe_start a 6 100
-sleep 1
+probe_start a 4 100
+sleep 0.5
 coord_kill
 probe_wait a
 check_le gap_server_dies "$(probe_field a longest_ms)" ms 100
 check "still by c" both_by "peer-relay c"
-probe_start a 6 100
+probe_start a 4 100
 coord_start
 probe_wait a
 check_le gap_server_returns "$(probe_field a longest_ms)" ms 100
@@ -68,12 +68,13 @@ say "# the peer relay dies"
 gaps=
 for ((i = 0; i < RUNS; i++)); do
 	wait_for 30 both_by "peer-relay c" || break
-	probe_start a 4 100
-	sleep 1.5
+	probe_start a 10 100
+	sleep 0.5
 	node_kill c
-	probe_wait a
+	check "the server's relay takes over" wait_for 5 both_by "relay coord"
+	wait_for 3 pings a
+	probe_wait a now
 	gaps="$gaps $(probe_field a longest_ms)"
-	check "the server's relay took over" both_by "relay coord"
 	node_start c
 done
 say "# gaps:$gaps"
