@@ -242,6 +242,20 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 					      &n->relays[i].status.observed[f]);
 }
 
+/* add_static() - where the NAT gives each peer another port, an administrator may have
+ * forwarded ours: a peer's ping finds out */
+static void add_static(struct node *n, struct candidate_list *l)
+{
+	struct endpoint e = { .port = n->ports[0].udp[0].port };
+	bool changed;
+
+	if (!n->nat.known || !n->nat.mapping_varies || !n->check[0])
+		return;
+	e.ip = natcheck_report(n->check[0], &changed)->reflexive.ip;
+	if (!ipaddr_is_zero(&e.ip) && !is_host(n, &e.ip))
+		add(l, &e, CANDIDATE_STATIC, true);
+}
+
 /* judge_udp() - do our relays hear us by TLS alone? Without any, what was so stays */
 static void judge_udp(struct node *n)
 {
@@ -304,6 +318,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	add_hosts(n, &l);
 	mapping_candidates(n, &l);
 	add_reflexives(n, &l);
+	add_static(n, &l);
 	cross_candidates(n, &l);
 	direct_candidates(n, &l);
 	publish(n);

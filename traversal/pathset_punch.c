@@ -68,8 +68,9 @@ bool pathset_direct_safe(const struct pathset *ps, const struct candidate *c)
 	case CANDIDATE_MAPPED:
 	case CANDIDATE_PUBLIC:
 		return true;
+	case CANDIDATE_STATIC: /* not a port that the NAT chose: none is spoilt */
+		return ps->peer.nat.known && !ps->peer.nat.opener_needed;
 	case CANDIDATE_REFLEXIVE:
-	case CANDIDATE_STATIC:
 	case CANDIDATE_PEER_REFLEXIVE:
 		return ps->peer.nat.known && ps->peer.nat.filter_independent;
 	case CANDIDATE_TCP:

@@ -8,7 +8,7 @@
 allocator() { adit a netcheck --json 2>/dev/null | jq -r ".ipv4.$1"; }
 allocator_is() { [ "$(allocator allocator)" = "$1" ]; }
 
-# one KIND ALLOCATOR SECONDS - node a behind that NAT, b behind a home router
+# one KIND ALLOCATOR SECONDS [SUFFIX] - node a behind that NAT, b behind its own, as it is
 one() {
 	local start
 	stop a traffic
@@ -20,7 +20,7 @@ one() {
 	if ! check "$1: direct" go_direct "$3"; then
 		adit a why b
 	fi
-	figure "direct_${1#symmetric-}" $(($(now_ms) - start)) ms
+	figure "direct_${1#symmetric-}${4:-}" $(($(now_ms) - start)) ms
 	check "$1: both are direct" paths_are direct
 }
 
@@ -29,5 +29,10 @@ adit_up symmetric-block home
 one symmetric-block block 15
 one symmetric-pf high-random 25
 one symmetric-random random 60 # 95 % in the first search, another follows
+# b's is as hard, which nothing would get through but that b's own port is forwarded
+node_kill b TERM
+nat_set b symmetric-forwarded
+node_start b
+one symmetric-random random 10 _forwarded
 paths_are direct || lab_logs
 finish

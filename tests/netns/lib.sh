@@ -28,7 +28,7 @@ SRV_NET=11.9.0.0/24 R1_NET=11.1.0.0/24 R2_NET=11.2.0.0/24
 declare -A ROUTER=([a]=r1 [b]=r2) WAN=([r1]=11.1.0.2 [r2]=11.2.0.2)
 declare -A OPEN_NET=([a]=11.1.1 [b]=11.2.1) OTHER=([a]=b [b]=a)
 declare -A NAT_KIND=([a]=home [b]=home)
-NAT_KINDS="home accept fullcone addr-restricted symmetric-random symmetric-block symmetric-pf open udp-blocked"
+NAT_KINDS="home accept fullcone addr-restricted symmetric-random symmetric-forwarded symmetric-block symmetric-pf open udp-blocked"
 
 # --- verdicts -------------------------------------------------------------------------
 
@@ -225,7 +225,8 @@ stop() {
 #   fullcone         endpoint-independent mapping and filtering, random port
 #   addr-restricted  any port of an address already spoken to may answer
 #   symmetric-random another random port for each destination
-#   symmetric-block  the same, out of 1,024 ports; symmetric-pf: out of 50001-65535
+#   symmetric-forwarded  the same, but someone has forwarded port 24100 to the host
+#   symmetric-block  symmetric-random, out of 1,024 ports; symmetric-pf: out of 50001-65535
 #   open             no NAT: the host has a public address
 #   udp-blocked      home, and no UDP is forwarded
 nat_set() {
@@ -265,6 +266,17 @@ nat_rules() {
 	accept) nat_post 'oifname "wan" masquerade' && return ;;
 	home) nat_post 'oifname "wan" masquerade' ;;
 	symmetric-random) nat_post 'oifname "wan" masquerade fully-random' ;;
+	symmetric-forwarded)
+		nat_post 'oifname "wan" masquerade fully-random'
+		cat <<N
+table ip forwarded {
+	chain pre {
+		type nat hook prerouting priority dstnat; policy accept;
+		iifname "wan" udp dport 24100 dnat ip to 10.0.0.2
+	}
+}
+N
+		;;
 	symmetric-block) nat_post 'oifname "wan" meta l4proto { tcp, udp } masquerade to :8192-9215 fully-random
 		oifname "wan" masquerade' ;;
 	symmetric-pf) nat_post 'oifname "wan" meta l4proto { tcp, udp } masquerade to :50001-65535 fully-random

@@ -193,6 +193,7 @@ static void where_pings_go_without_openers(void **state)
 		{ "198.51.100.1:5000", CANDIDATE_REFLEXIVE, true, 1 },
 		{ "198.51.100.1:5000", CANDIDATE_REFLEXIVE, false, 0 },
 		{ "198.51.100.1:5000", CANDIDATE_STATIC, false, 0 },
+		{ "198.51.100.1:5000", CANDIDATE_STATIC, true, 1 },
 		{ "10.0.0.9:5000", CANDIDATE_LAN, false, 0 }, /* not on link */
 		{ "127.0.0.1:5000", CANDIDATE_PUBLIC, false, 0 },
 		{ "198.51.100.1:53", CANDIDATE_PUBLIC, false, 0 },
