@@ -15,11 +15,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/nat64.h"
 #include "base/resolve.h"
 
 enum {
 	WHY_ROOM = 512,
 	HOST_ROOM = 256,
+	ADDRESSES_MAX = 2 * RESOLVE_MAX, /* each IPv4 one perhaps once more by NAT64 */
 };
 
 static const nsec_t address_timeout = SEC(4), proxy_timeout = SEC(8);
@@ -30,8 +32,10 @@ struct dial {
 	struct proxy proxy; /* secret; host "": none */
 	struct loop_timer timer;
 	struct resolve *resolve;
-	struct ipaddr addresses[RESOLVE_MAX];
+	struct ipaddr addresses[ADDRESSES_MAX];
 	unsigned address_count, address_next;
+	unsigned no_route; /* a bit for each IPv4 address that nothing leads to */
+	bool translated; /* those have been added once more by NAT64 */
 	struct endpoint to;
 	int fd; /* -1: none */
 	struct event *event; /* on fd */
@@ -238,6 +242,44 @@ static int connect_to(struct dial *d)
 	return event_add(d->event, last ? NULL : &tv) < 0 ? -ENOMEM : 0;
 }
 
+/* ---- IPv4 where the network has IPv6 alone ---- */
+
+static void translate(struct dial *d, const struct nat64 *t)
+{
+	unsigned count = d->address_count;
+
+	for (unsigned i = 0; t && i < count; i++)
+		if ((d->no_route >> i & 1) && d->address_count < ADDRESSES_MAX)
+			d->addresses[d->address_count++] =
+				nat64_embed(t, &d->addresses[i]);
+}
+
+static void on_translator(void *owner, const struct ipaddr *a, unsigned n,
+			  const char *why)
+{
+	struct dial *d = owner;
+	struct nat64 t;
+
+	(void)why;
+	d->resolve = NULL;
+	translate(d, nat64_find(a, n, &t) ? &t : NULL);
+	try_next(d);
+}
+
+/* wait_for_translator() - nothing leads to some: is there one? false: no need to wait */
+static bool wait_for_translator(struct dial *d)
+{
+	if (!d->no_route || d->translated || d->p.only_v4)
+		return false;
+	d->translated = true;
+	if (nat64_here()) {
+		translate(d, nat64_here());
+		return false;
+	}
+	d->resolve = resolve_start(d->p.loop, NAT64_NAME, on_translator, d);
+	return d->resolve != NULL;
+}
+
 /* The next address; when there is none, the reason why the one before it failed. */
 static void try_next(struct dial *d)
 {
@@ -253,9 +295,16 @@ static void try_next(struct dial *d)
 		if (!err)
 			return;
 		snprintf(d->why, sizeof(d->why), "%s", strerror(-err));
+		if (err == -ENETUNREACH && ipaddr_is_v4(&d->to.ip))
+			d->no_route |= 1U << (d->address_next - 1);
 		drop_socket(d);
 	}
-	finish(d, -1);
+	if (wait_for_translator(d))
+		return;
+	if (d->address_next < d->address_count)
+		try_next(d);
+	else
+		finish(d, -1);
 }
 
 static void on_resolved(void *owner, const struct ipaddr *a, unsigned n,

@@ -3,7 +3,9 @@
  * dial.h - one TCP connection to a named host, through an HTTP proxy where one is set
  *
  * Glue on sockets and libevent. Resolves, tries one address after the other, and asks
- * the proxy, which resolves the host itself. The answer comes once, from the loop.
+ * the proxy, which resolves the host itself. IPv4 addresses that no route leads to are
+ * tried through the network's NAT64 (RFC 8305 section 7.1). The answer comes once, from
+ * the loop.
  */
 #pragma once
 

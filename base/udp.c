@@ -80,8 +80,8 @@ int udp_open(struct udp *u, const struct udp_params *p)
 	socklen_t len;
 	int err;
 
-	*u = (struct udp){ .fd = -1 };
-	u->v6 = any ? p->v6 : !ipaddr_is_v4(&p->local.ip);
+	*u = (struct udp){ .fd = -1, .nat64 = p->nat64 };
+	u->v6 = p->nat64 || (any ? p->v6 : !ipaddr_is_v4(&p->local.ip));
 	if (any && !u->v6)
 		local.ip = ipaddr_v4(0);
 	u->fd = socket(u->v6 ? AF_INET6 : AF_INET,
@@ -127,6 +127,8 @@ int udp_replace(struct udp *u, struct udp *by)
 	if (dup3(by->fd, u->fd, O_CLOEXEC) < 0)
 		return -errno;
 	u->port = by->port;
+	atomic_store(&u->nat64, by->nat64);
+	atomic_store(&u->v6, by->v6);
 	udp_close(by);
 	return 0;
 }
@@ -199,8 +201,19 @@ static void read_control(struct udp *u, struct msghdr *m, struct udp_in *in)
 	}
 }
 
+/* translate_in() - of a translator's socket: whom it speaks for */
+static void translate_in(const struct nat64 *t, struct udp_in *in)
+{
+	if (!nat64_extract(t, &in->from.ip, &in->from.ip))
+		in->from = (struct endpoint){ 0 };
+	in->from.scope = 0;
+	in->to = (struct ipaddr){ 0 }; /* we have no address of that family */
+}
+
 int udp_recv(struct udp *u, struct udp_in *in, unsigned count)
 {
+	const struct nat64 *t = atomic_load_explicit(&u->nat64, memory_order_acquire);
+
 	struct mmsghdr m[UDP_BATCH_MAX];
 	struct iovec iov[UDP_BATCH_MAX];
 	struct sockaddr_storage from[UDP_BATCH_MAX];
@@ -232,6 +245,8 @@ int udp_recv(struct udp *u, struct udp_in *in, unsigned count)
 		read_control(u, &m[i].msg_hdr, &in[i]);
 		if (!endpoint_from_sockaddr(&from[i], &in[i].from))
 			in[i].from = (struct endpoint){ 0 };
+		if (t)
+			translate_in(t, &in[i]);
 	}
 	return got;
 }
@@ -260,8 +275,7 @@ static void add_control(struct msghdr *m, int level, int type, const void *v,
 	m->msg_controllen += CMSG_SPACE(n);
 }
 
-static void write_control(const struct udp *u, const struct udp_out *o,
-			  struct msghdr *m, bool gso)
+static void write_control(bool v6, const struct udp_out *o, struct msghdr *m, bool gso)
 {
 	if (gso && o->segment && o->segment < o->n) {
 		uint16_t seg = (uint16_t)o->segment;
@@ -271,21 +285,22 @@ static void write_control(const struct udp *u, const struct udp_out *o,
 	if (o->ttl) {
 		int ttl = o->ttl;
 
-		add_control(m, u->v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-			    u->v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
+		add_control(m, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			    v6 ? IPV6_HOPLIMIT : IP_TTL, &ttl, sizeof(ttl));
 	}
 	if (o->tos) {
 		int tos = o->tos;
 
-		add_control(m, u->v6 ? IPPROTO_IPV6 : IPPROTO_IP,
-			    u->v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
+		add_control(m, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+			    v6 ? IPV6_TCLASS : IP_TOS, &tos, sizeof(tos));
 	}
 	if (ipaddr_is_zero(&o->from) && !o->index)
 		return;
-	if (u->v6) {
+	if (v6) {
 		struct in6_pktinfo pi = { .ipi6_ifindex = o->index };
 
-		memcpy(&pi.ipi6_addr, o->from.b, 16);
+		if (!ipaddr_is_v4(&o->from)) /* by a translator: none of ours */
+			memcpy(&pi.ipi6_addr, o->from.b, 16);
 		add_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof(pi));
 	} else {
 		struct in_pktinfo pi = { .ipi_ifindex = (int)o->index };
@@ -313,6 +328,14 @@ static bool cannot_gso(const struct udp_out *o, int err)
 			       err == EOPNOTSUPP);
 }
 
+static socklen_t translate_out(const struct nat64 *t, const struct endpoint *v4,
+			       struct sockaddr_storage *out)
+{
+	struct endpoint to = { .ip = nat64_embed(t, &v4->ip), .port = v4->port };
+
+	return endpoint_to_sockaddr(&to, true, out);
+}
+
 /* send_run() - one sendmmsg of trains that may all be given as they are */
 static int send_run(struct udp *u, const struct udp_out *out, unsigned count)
 {
@@ -320,6 +343,8 @@ static int send_run(struct udp *u, const struct udp_out *out, unsigned count)
 	struct iovec iov[UDP_BATCH_MAX];
 	struct sockaddr_storage to[UDP_BATCH_MAX];
 	_Alignas(struct cmsghdr) uint8_t control[UDP_BATCH_MAX][CONTROL_OCTETS];
+	const struct nat64 *t = atomic_load_explicit(&u->nat64, memory_order_acquire);
+	bool v6 = u->v6;
 	int r;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -331,9 +356,12 @@ static int send_run(struct udp *u, const struct udp_out *out, unsigned count)
 				      .msg_iov = &iov[i],
 				      .msg_iovlen = 1,
 				      .msg_control = control[i] };
-		h->msg_namelen = endpoint_to_sockaddr(&out[i].to, u->v6, &to[i]);
+		if (t)
+			h->msg_namelen = translate_out(t, &out[i].to, &to[i]);
+		else
+			h->msg_namelen = endpoint_to_sockaddr(&out[i].to, v6, &to[i]);
 		memset(control[i], 0, CONTROL_OCTETS);
-		write_control(u, &out[i], h, u->gso);
+		write_control(v6, &out[i], h, u->gso);
 		if (!h->msg_controllen)
 			h->msg_control = NULL;
 	}

@@ -17,6 +17,7 @@
 
 #include "base/addr.h"
 #include "base/attr.h"
+#include "base/nat64.h"
 
 enum {
 	UDP_TRAIN_MAX = 65535, /* octets of one train, buffer size for receive */
@@ -27,7 +28,9 @@ enum {
 
 struct udp {
 	int fd; /* -1: not open */
-	bool v6; /* AF_INET6, IPv6 only */
+	_Atomic bool v6; /* AF_INET6, IPv6 only */
+	/* all endpoints are IPv4, and what carries them is IPv6; NULL: no such thing */
+	_Atomic(const struct nat64 *) nat64;
 	_Atomic bool gso; /* UDP_SEGMENT works here; any sender may clear it */
 	bool gro; /* UDP_GRO is on */
 	uint16_t port; /* bound port, host order */
@@ -37,6 +40,8 @@ struct udp {
 struct udp_params {
 	struct endpoint local; /* address (all zero: any) and port (0: any) */
 	bool v6; /* family when the address is all zero */
+	const struct nat64 *nat64; /* an IPv4 socket by this translator; of any address;
+				    * must outlive the socket. NULL: none */
 	bool reuse_port; /* several sockets on one port */
 	bool gro; /* receive trains */
 	uint32_t mark; /* SO_MARK, 0: none */

@@ -12,6 +12,7 @@
 #include "daemon/direct.h"
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
+#include "daemon/host.h"
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
 #include "daemon/relays.h"
@@ -48,7 +49,7 @@ static nsec_t epoch_left(const struct node *n)
 static bool open_port(struct node *n, unsigned slot)
 {
 	struct udp_params p = { .gro = true, .mark = n->conf.mark,
-				.buffer_octets = 4 << 20 };
+				.buffer_octets = 4 << 20, .nat64 = nat64_here() };
 	struct port *port = &n->ports[slot];
 
 	if (atomic_load(&port->open)) {
@@ -411,18 +412,9 @@ static void read_hosts(struct node *n)
 	n->host_count = got > 0 ? (unsigned)got : 0;
 }
 
-void discovery_network_changed(struct node *n, nsec_t now)
+/* ask_all() - nothing that others told us of ourselves holds any more */
+static void ask_all(struct node *n, nsec_t now)
 {
-	struct host_address before[ARRAY_SIZE(n->hosts)];
-	unsigned count = n->host_count;
-
-	memcpy(before, n->hosts, sizeof(before));
-	read_hosts(n);
-	direct_listen(n);
-	if (count == n->host_count &&
-	    !memcmp(before, n->hosts, count * sizeof(before[0])))
-		return;
-	log_info("network changed: %u addresses", n->host_count);
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++)
 		if (n->check[i]) {
 			tell_hosts(n, i, now);
@@ -439,6 +431,32 @@ void discovery_network_changed(struct node *n, nsec_t now)
 			peer_run(n, n->peers[i], now);
 		}
 	discovery_run(n, now);
+}
+
+void discovery_renew_ipv4(struct node *n, nsec_t now)
+{
+	if (!host_renew_ipv4(n))
+		log_warn("the IPv4 sockets cannot be opened anew; going on with the old");
+	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++)
+		if (atomic_load(&n->ports[i].open) && open_port(n, i) &&
+		    start_check(n, i, now) < 0)
+			log_warn("port slot %u is not checked: out of memory", i);
+	ask_all(n, now);
+}
+
+void discovery_network_changed(struct node *n, nsec_t now)
+{
+	struct host_address before[ARRAY_SIZE(n->hosts)];
+	unsigned count = n->host_count;
+
+	memcpy(before, n->hosts, sizeof(before));
+	read_hosts(n);
+	direct_listen(n);
+	if (count == n->host_count &&
+	    !memcmp(before, n->hosts, count * sizeof(before[0])))
+		return;
+	log_info("network changed: %u addresses", n->host_count);
+	ask_all(n, now);
 }
 
 /* ---- the turn ---- */

@@ -27,6 +27,9 @@ must_check bool discovery_adopt_port(struct node *n, unsigned slot, struct udp *
 void discovery_local_changed(struct node *n, nsec_t now);
 /* discovery_network_changed() - links or addresses of the host changed */
 void discovery_network_changed(struct node *n, nsec_t now);
+/* discovery_renew_ipv4() - IPv4 goes another way from now on (base/nat64.h): its ports are
+ * opened anew and all that was learnt with them is asked again */
+void discovery_renew_ipv4(struct node *n, nsec_t now);
 /* discovery_tell() - a new peer's path set learns our side */
 void discovery_tell(struct node *n, struct peer *p, nsec_t now);
 

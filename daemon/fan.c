@@ -153,7 +153,8 @@ static void on_ready(struct loop_watch *w, nsec_t now)
 
 static bool open_one(struct fan *f, struct fan_socket *s)
 {
-	struct udp_params p = { .gro = true, .mark = f->node->conf.mark };
+	struct udp_params p = { .gro = true, .mark = f->node->conf.mark,
+				.nat64 = nat64_here() };
 
 	s->fan = f;
 	if (udp_open(&s->udp, &p) < 0)

@@ -20,6 +20,7 @@
 #include "daemon/parcel.h"
 #include "daemon/routes.h"
 #include "daemon/streams.h"
+#include "daemon/translator.h"
 
 enum {
 	PATIENCE = 15, /* tries for what a killed daemon may hold yet, 20 ms apart */
@@ -41,16 +42,21 @@ static unsigned choose_workers(const struct node *n)
 					     (unsigned)cores / 2;
 }
 
-static int open_port(struct node *n, unsigned slot, uint16_t number)
+static struct udp_params main_port(const struct node *n, bool v6, uint16_t number)
 {
-	struct udp_params p = {
+	return (struct udp_params){
 		.local.port = number,
-		.v6 = slot == 1,
+		.v6 = v6,
 		.reuse_port = n->worker_count > 1,
 		.gro = true,
 		.mark = n->conf.mark,
 		.buffer_octets = SOCKET_BUFFER,
 	};
+}
+
+static int open_port(struct node *n, unsigned slot, uint16_t number)
+{
+	struct udp_params p = main_port(n, slot == 1, number);
 	struct port *port = &n->ports[slot];
 
 	for (unsigned i = 0; i < n->worker_count; i++) {
@@ -100,6 +106,32 @@ static int open_ports(struct node *n, char why[static 512])
 	return 0;
 }
 
+/* renew_port() - of all workers, on one number; 0: any */
+static bool renew_port(struct node *n, struct port *port, uint16_t number)
+{
+	struct udp_params p = main_port(n, false, number);
+
+	p.nat64 = nat64_here();
+	for (unsigned i = 0; i < n->worker_count; i++) {
+		if (udp_renew(&port->udp[i], &p) < 0 ||
+		    worker_watch_port(&n->workers[i], 0) < 0)
+			return false;
+		p.local.port = port->udp[i].port;
+	}
+	return true;
+}
+
+bool host_renew_ipv4(struct node *n)
+{
+	/* by a translator the IPv6 port of our number is taken: by ourselves */
+	uint16_t number = n->conf.port ? n->conf.port : n->state.port;
+	struct port *port = &n->ports[0];
+
+	if (!nat64_here() && renew_port(n, port, number))
+		return true;
+	return renew_port(n, port, 0);
+}
+
 static void close_ports(struct node *n)
 {
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++) {
@@ -119,6 +151,15 @@ static void on_notes(struct loop_watch *w, nsec_t now)
 	notes_ready(container_of(w, struct node, notes_watch), now);
 }
 
+static void hear_routers(struct node *n, nsec_t now)
+{
+	struct nat64 t;
+	unsigned lifetime_s;
+
+	if (netconf_advertised(n->netconf, &t, &lifetime_s))
+		translator_advertised(n, &t, lifetime_s, now);
+}
+
 static void on_netconf(struct loop_watch *w, nsec_t now)
 {
 	struct node *n = container_of(w, struct node, netconf_watch);
@@ -127,9 +168,11 @@ static void on_netconf(struct loop_watch *w, nsec_t now)
 	if (what & NETCONF_REPAIRED)
 		log_warn("%s: something removed our addresses or routes; made "
 			 "them again", n->device.name);
+	hear_routers(n, now);
 	if (!(what & NETCONF_NETWORK_CHANGED))
 		return;
 	discovery_network_changed(n, now);
+	translator_network_changed(n, now);
 	mapping_network_changed(n, now);
 	lan_network_changed(n, now);
 	if (n->state.accept_routes) {

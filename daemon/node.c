@@ -24,6 +24,7 @@
 #include "daemon/rotation.h"
 #include "daemon/router.h"
 #include "daemon/streams.h"
+#include "daemon/translator.h"
 
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets)
@@ -128,6 +129,8 @@ int node_up(struct node *n, char why[static 512])
 	if (!err)
 		err = discovery_start(n, now);
 	if (!err)
+		err = translator_start(n, now);
+	if (!err)
 		err = mapping_start(n, now);
 	if (!err)
 		err = lan_start(n, now);
@@ -170,6 +173,7 @@ void node_down(struct node *n)
 	while (n->peer_count)
 		peer_free(n, n->peers[n->peer_count - 1]);
 	peers_publish_routes(n);
+	translator_stop(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

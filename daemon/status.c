@@ -13,6 +13,7 @@
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
 #include "daemon/routes.h"
+#include "daemon/translator.h"
 #include "traversal/advice.h"
 
 enum {
@@ -281,6 +282,23 @@ static json_t *portmap_json(const struct node *n)
 		text[PORTMAP_NATPMP], "upnp", text[PORTMAP_UPNP]);
 }
 
+/* nat64_text() - the prefix of the network's translator, and how it is known */
+static json_t *nat64_json(const struct node *n)
+{
+	static const char *const by[] = {
+		[TRANSLATOR_ADVERTISED] = "advertised by a router",
+		[TRANSLATOR_BY_NAME] = "found by " NAT64_NAME,
+		[TRANSLATOR_ASSUMED] = "assumed: nobody names one",
+	};
+	enum translator_source how;
+	const struct nat64 *t = translator_status(n, &how);
+	char text[ADDR_TEXT];
+
+	if (!t)
+		return json_null();
+	return json_sprintf("%s (%s)", prefix_text(&t->prefix, text), by[how]);
+}
+
 json_t *status_netcheck(struct node *n)
 {
 	bool changed;
@@ -298,10 +316,10 @@ json_t *status_netcheck(struct node *n)
 		allocator_range(a), "step", a->step);
 
 	return json_pack(
-		"{s:i,s:b,s:o,s:{s:o,s:s},s:n,s:o,s:o}",
+		"{s:i,s:b,s:o,s:{s:o,s:s},s:o,s:o,s:o}",
 		"version", STATUS_VERSION, "udp", r->udp, "ipv4", v4, "ipv6",
 		"public", endpoint_json(&r->reflexive6), "filtering", "unknown",
-		"nat64", "portmap", portmap_json(n), "relays", relays_json(n));
+		"nat64", nat64_json(n), "portmap", portmap_json(n), "relays", relays_json(n));
 }
 
 static json_t *profile_json(const struct node *n)

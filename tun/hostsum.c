@@ -28,6 +28,8 @@ bool hostsum_concerns(const struct netlink_item *it)
 	case NETLINK_ITEM_ROUTE:
 		return prefix_family_bits(&it->route.to) == 0 &&
 		       it->route.unicast;
+	case NETLINK_ITEM_OPTION:
+		break;
 	}
 	return false;
 }
@@ -49,6 +51,8 @@ static uint64_t item_sum(const struct netlink_item *it)
 		sum = mix(sum, &it->route.metric, sizeof(it->route.metric));
 		sum = mix(sum, &it->route.table, sizeof(it->route.table));
 		return mix(sum, &it->route.gateway, sizeof(it->route.gateway));
+	case NETLINK_ITEM_OPTION:
+		break;
 	}
 	return sum;
 }

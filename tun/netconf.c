@@ -63,6 +63,10 @@ struct netconf {
 	nsec_t window, rest_until;
 	unsigned repairs;
 	struct hostsum rest_of_host;
+
+	bool advertised; /* and not yet told */
+	struct nat64 translator;
+	unsigned translator_s; /* lifetime */
 };
 
 /* The outcome of several changes: the first failure counts. */
@@ -126,6 +130,8 @@ static void see(const struct netlink_item *it, void *arg)
 	case NETLINK_ITEM_ROUTE:
 		see_route(nc, &it->route);
 		break;
+	case NETLINK_ITEM_OPTION:
+		break; /* no dump has any */
 	}
 }
 
@@ -134,7 +140,7 @@ static void see(const struct netlink_item *it, void *arg)
 static void hear_own(struct netconf *nc, const struct netlink_item *it)
 {
 	if (it->what != NETLINK_ITEM_LINK) {
-		nc->damaged |= it->removed;
+		nc->damaged |= it->removed; /* an option never is */
 		return;
 	}
 	nc->gone |= it->removed;
@@ -148,6 +154,12 @@ static void hear(const struct netlink_item *it, void *arg)
 
 	if (it->index == nc->index) {
 		hear_own(nc, it);
+		return;
+	}
+	if (it->what == NETLINK_ITEM_OPTION) {
+		nc->advertised |= nat64_advertised(it->option.at, it->option.octets,
+						   &nc->translator,
+						   &nc->translator_s);
 		return;
 	}
 	if (!hostsum_concerns(it))
@@ -473,6 +485,16 @@ unsigned netconf_ready(struct netconf *nc)
 		what |= NETCONF_NETWORK_CHANGED;
 	nc->look = nc->changed = false;
 	return what;
+}
+
+bool netconf_advertised(struct netconf *nc, struct nat64 *out, unsigned *lifetime_s)
+{
+	bool yes = nc->advertised;
+
+	nc->advertised = false;
+	*out = nc->translator;
+	*lifetime_s = nc->translator_s;
+	return yes;
 }
 
 /* ---- life ---- */

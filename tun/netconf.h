@@ -15,6 +15,7 @@
 
 #include "base/addr.h"
 #include "base/attr.h"
+#include "base/nat64.h"
 
 enum {
 	NETCONF_ADDRESSES_MAX = 8,
@@ -57,6 +58,10 @@ enum netconf_event {
 int netconf_fd(const struct netconf *nc); /* readable: call netconf_ready() */
 /* netconf_ready() - read events, repair; returns a set of enum netconf_event bits */
 unsigned netconf_ready(struct netconf *nc);
+
+/* netconf_advertised() - the translator that a router has advertised (RFC 8781), once for
+ * each time; lifetime_s 0: it takes it back. After netconf_ready(). */
+bool netconf_advertised(struct netconf *nc, struct nat64 *out, unsigned *lifetime_s);
 
 /* The host's own addresses that might be candidates. */
 struct host_address {

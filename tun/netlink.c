@@ -28,6 +28,8 @@ enum {
 		1 << 20, /* of events waiting, before the kernel drops them */
 	ANSWER_SECONDS = 5,
 	ATTR_MAX = 64,
+	ROUTER_ADVERTISEMENT = 134, /* RFC 4861 section 4.2 */
+	GROUP_ND_USEROPT = 1 << (RTNLGRP_ND_USEROPT - 1), /* has no RTMGRP_ name */
 };
 
 struct netlink {
@@ -198,6 +200,22 @@ static bool decode_route(const struct nlmsghdr *nlh, struct netlink_item *it)
 	return true;
 }
 
+static bool decode_option(const struct nlmsghdr *nlh, struct netlink_item *it)
+{
+	const struct nduseroptmsg *m = mnl_nlmsg_get_payload(nlh);
+	size_t octets = mnl_nlmsg_get_payload_len(nlh);
+
+	if (octets < sizeof(*m) || m->nduseropt_family != AF_INET6 ||
+	    m->nduseropt_icmp_type != ROUTER_ADVERTISEMENT ||
+	    m->nduseropt_ifindex <= 0 || m->nduseropt_opts_len > octets - sizeof(*m))
+		return false;
+	it->what = NETLINK_ITEM_OPTION;
+	it->index = (unsigned)m->nduseropt_ifindex;
+	it->option.at = (const uint8_t *)(m + 1);
+	it->option.octets = m->nduseropt_opts_len;
+	return true;
+}
+
 static bool decode(const struct nlmsghdr *nlh, struct netlink_item *it)
 {
 	memset(it, 0, sizeof(*it));
@@ -217,6 +235,8 @@ static bool decode(const struct nlmsghdr *nlh, struct netlink_item *it)
 		return decode_route(nlh, it);
 	case RTM_NEWROUTE:
 		return decode_route(nlh, it);
+	case RTM_NEWNDUSEROPT:
+		return decode_option(nlh, it);
 	}
 	return false;
 }
@@ -227,7 +247,7 @@ static int set_up(struct netlink *nl, bool listen)
 {
 	unsigned groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR |
 			  RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-			  RTMGRP_IPV6_ROUTE;
+			  RTMGRP_IPV6_ROUTE | GROUP_ND_USEROPT;
 	struct timeval wait = { .tv_sec = ANSWER_SECONDS };
 	int fd = mnl_socket_get_fd(nl->socket), octets = LISTEN_OCTETS;
 

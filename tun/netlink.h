@@ -24,6 +24,7 @@ enum netlink_what {
 	NETLINK_ITEM_LINK,
 	NETLINK_ITEM_ADDRESS,
 	NETLINK_ITEM_ROUTE,
+	NETLINK_ITEM_OPTION, /* listening only: of a router advertisement */
 };
 
 struct netlink_link {
@@ -50,6 +51,13 @@ struct netlink_route {
 	bool unicast; /* neither local, broadcast, multicast nor a refusal */
 };
 
+/* Type, length and the rest (RFC 4861 section 4.6) as a router on the link sent them:
+ * untrusted; valid during the call */
+struct netlink_option {
+	const uint8_t *at;
+	size_t octets;
+};
+
 struct netlink_item {
 	enum netlink_what what;
 	bool removed;
@@ -58,6 +66,7 @@ struct netlink_item {
 		struct netlink_link link;
 		struct netlink_address address;
 		struct netlink_route route;
+		struct netlink_option option;
 	};
 };
 

@@ -131,6 +131,108 @@ static void take_one(const struct msghdr *h)
 	}
 }
 
+/* ---- by a translator ---- */
+
+static bool aside; /* what is sent goes nowhere, but where to is kept */
+static struct endpoint sent_to;
+static struct endpoint comes_from; /* what arrives is from there; none: as it is */
+
+static int put_aside(const struct mmsghdr *m, unsigned n)
+{
+	struct sockaddr_storage ss = { 0 };
+
+	memcpy(&ss, m->msg_hdr.msg_name, m->msg_hdr.msg_namelen);
+	assert_int_equal(ss.ss_family, AF_INET6);
+	assert_true(endpoint_from_sockaddr(&ss, &sent_to));
+	return (int)n;
+}
+
+int __real_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *timeout);
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *timeout);
+
+int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned n, int flags,
+		    struct timespec *timeout)
+{
+	int got = __real_recvmmsg(fd, m, n, flags, timeout);
+
+	for (int i = 0; i < got && !endpoint_is_zero(&comes_from); i++)
+		endpoint_to_sockaddr(&comes_from, true, m[i].msg_hdr.msg_name);
+	return got;
+}
+
+static struct endpoint at(const char *text)
+{
+	struct endpoint e;
+
+	assert_true(endpoint_parse(text, &e));
+	return e;
+}
+
+static void hand_in(struct udp *u, const struct udp *from, const char *as,
+		    struct udp_in *in)
+{
+	struct udp_out out = { .data = room, .n = 9, .to = at("[::1]:1") };
+	unsigned sent;
+
+	out.to.port = u->port;
+	assert_int_equal(udp_send((struct udp *)from, &out, 1, &sent), 0);
+	comes_from = at(as);
+	*in = (struct udp_in){ .data = room, .room = sizeof(room) };
+	assert_int_equal(udp_recv(u, in, 1), 1);
+	comes_from = (struct endpoint){ 0 };
+	assert_int_equal(in->n, 9);
+}
+
+/* IPv4 in and out, IPv6 on the wire; what is no translator's comes from nobody */
+static void by_a_translator(void **state)
+{
+	struct prefix p;
+	struct nat64 t;
+	struct udp u, peer;
+	struct endpoint inside = at("192.0.2.33:5000");
+	struct endpoint outside = at("[2001:db8:64::c000:221]:5000");
+	struct udp_out out = { .data = room, .n = 9, .to = inside, .from = inside.ip,
+			       .ttl = 3 };
+	struct udp_in in;
+	unsigned sent;
+
+	(void)state;
+	assert_true(prefix_parse("2001:db8:64::/96", &p));
+	assert_true(nat64_make(&p, &t));
+	assert_int_equal(udp_open(&u, &(struct udp_params){ .nat64 = &t }), 0);
+	assert_int_equal(udp_open(&peer, &(struct udp_params){ .v6 = true }), 0);
+	aside = true;
+	assert_int_equal(udp_send(&u, &out, 1, &sent), 0);
+	aside = false;
+	assert_true(endpoint_eq(&sent_to, &outside));
+	hand_in(&u, &peer, "[2001:db8:64::c000:221]:5000", &in);
+	assert_true(endpoint_eq(&in.from, &inside));
+	assert_true(ipaddr_is_zero(&in.to));
+	hand_in(&u, &peer, "[2001:db8:65::c000:221]:5000", &in);
+	assert_true(endpoint_is_zero(&in.from));
+	udp_close(&u);
+	udp_close(&peer);
+}
+
+/* a socket changes between the families under its descriptor */
+static void translator_comes_and_goes(void **state)
+{
+	struct udp u = open_local();
+	struct prefix p;
+	struct nat64 t;
+
+	(void)state;
+	assert_true(prefix_parse("64:ff9b::/96", &p));
+	assert_true(nat64_make(&p, &t));
+	assert_int_equal(udp_renew(&u, &(struct udp_params){ .nat64 = &t }), 0);
+	assert_true(u.v6 && u.nat64 == &t);
+	assert_int_equal(udp_renew(&u, &(struct udp_params){ 0 }), 0);
+	assert_false(u.v6 || u.nat64);
+	udp_close(&u);
+}
+
 int __real_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
 int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
 
@@ -142,6 +244,8 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
 	bool train = m->msg_hdr.msg_control != NULL;
 	unsigned taken;
 
+	if (aside)
+		return put_aside(m, n);
 	if (!script)
 		return __real_sendmmsg(fd, m, n, flags);
 	if (prng_below(script, 3) == 0) {
@@ -212,10 +316,12 @@ static void refusals_are_counted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(by_a_translator),
 		cmocka_unit_test(overflow_is_told),
 		cmocka_unit_test(refusals_are_counted),
 		cmocka_unit_test(train_by_gso),
 		cmocka_unit_test(train_cut_here),
+		cmocka_unit_test(translator_comes_and_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
