@@ -338,6 +338,7 @@ void node_conf_defaults(struct node_conf *c)
 	c->port_mapping = true;
 	c->rotate_days = 30;
 	c->lan_hello = true;
+	c->ike_port = 1;
 	c->port_scan = 1;
 	c->tcp_port = NODE_CONF_TCP_AUTO;
 	c->relay_rate = 100;

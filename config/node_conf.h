@@ -58,6 +58,7 @@ struct node_conf {
 	uint16_t relay_port; /* RelayPort; 0: the one behind ListenPort */
 	unsigned relay_rate, relay_daily; /* RelayRate, Mbit/s; RelayDaily, GB; 0: any */
 	bool lan_hello; /* LanHello: look for peers on the LAN by multicast; yes */
+	uint32_t ike_port; /* IKEPort; 0: never move to UDP port 500 */
 	uint32_t port_scan; /* PortScan; 0: never search a NAT for a port */
 	bool have_private; /* [Interface] PrivateKey */
 	struct key_private private_key;

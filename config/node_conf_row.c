@@ -525,6 +525,10 @@ const struct node_conf_row node_conf_rows[] = {
 	  "may search for it: at most 100 small packets a second and 1200 in an "
 	  "attempt, only to an address at which our own server saw that peer. off or "
 	  "0: neither search nor be searched for. Default 1." },
+	{ "Node", false, "IKEPort", &u32, MINE(ike_port), 0, 1,
+	  "Behind a NAT that gives each destination another port, see whether it leaves "
+	  "UDP port 500 as it is, as many do for IPsec, and move there if so. off or 0: "
+	  "never. Default 1; nothing is tried where another program has the port." },
 	{ "Node", false, "TCPPort", &port_or_auto, MINE(tcp_port), 0, 65535,
 	  "TCP port for peers that get no UDP through, which then need no relay: auto, "
 	  "off, or a number, for example of a port that the router forwards to this "

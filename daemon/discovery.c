@@ -13,6 +13,7 @@
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
 #include "daemon/host.h"
+#include "daemon/ikeport.h"
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
 #include "daemon/relays.h"
@@ -70,9 +71,10 @@ static bool open_port(struct node *n, unsigned slot)
 /* classify() - measure what our NAT does, with a socket that may be spoilt by it */
 static void classify(struct node *n, nsec_t now)
 {
-	natcheck_set_aux(n->check[0], open_port(n, AUX_PORT) ?
-					      n->ports[AUX_PORT].udp[0].port :
-					      0);
+	/* what the NAT does with other ports says nothing of the one that it spares */
+	bool aux = !ikeport_in_use(n) && open_port(n, AUX_PORT);
+
+	natcheck_set_aux(n->check[0], aux ? n->ports[AUX_PORT].udp[0].port : 0);
 	natcheck_start(n->check[0], true, now);
 }
 
@@ -95,24 +97,31 @@ static void tell_hosts(struct node *n, unsigned port, nsec_t now)
 			   n->ports[port].udp[0].port, p6, now);
 }
 
-static void set_servers_of(struct node *n, unsigned port, nsec_t now)
+unsigned discovery_stun_servers(const struct node *n, struct endpoint *out, bool v6)
 {
-	struct endpoint s[NATCHECK_SERVERS_MAX];
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < n->netmap.relay_count; i++)
 		for (unsigned f = 0; f < 2; f++) {
 			struct endpoint e = n->netmap.relays[i].at[f];
 
-			if (endpoint_is_zero(&e) || (port && f) ||
+			if (endpoint_is_zero(&e) || (f && !v6) ||
 			    n->netmap.relays[i].node)
 				continue;
 			if (count + 2 > NATCHECK_SERVERS_MAX)
 				break;
-			s[count++] = e;
+			out[count++] = e;
 			e.port++;
-			s[count++] = e;
+			out[count++] = e;
 		}
+	return count;
+}
+
+static void set_servers_of(struct node *n, unsigned port, nsec_t now)
+{
+	struct endpoint s[NATCHECK_SERVERS_MAX];
+	unsigned count = discovery_stun_servers(n, s, port == 0);
+
 	natcheck_set_servers(n->check[port], s, count, now);
 }
 
@@ -288,9 +297,11 @@ static void publish(struct node *n)
 void discovery_tell(struct node *n, struct peer *p, nsec_t now)
 {
 	bool v6[WORKER_PORTS_MAX] = { [1] = true };
-	unsigned count = 2;
+	unsigned count = FIRST_EXTRA_PORT;
 
-	for (unsigned i = FIRST_EXTRA_PORT; i < WORKER_PORTS_MAX; i++)
+	/* the NAT spares one port: from others there is nothing to be begun */
+	for (unsigned i = ikeport_in_use(n) ? WORKER_PORTS_MAX : FIRST_EXTRA_PORT;
+	     i < WORKER_PORTS_MAX; i++)
 		if (i != AUX_PORT && atomic_load(&n->ports[i].open))
 			count = i + 1;
 	pathset_set_sockets(p->paths, v6, count, now);
@@ -335,6 +346,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 			discovery_tell(n, n->peers[i], now);
 			peer_run(n, n->peers[i], now);
 		}
+	ikeport_consider(n, now);
 }
 
 /* ---- ports ---- */
@@ -369,6 +381,8 @@ void discovery_fresh_port(struct node *n, nsec_t now)
 {
 	unsigned slot;
 
+	if (ikeport_in_use(n))
+		return;
 	if (n->port_opened && nsec_since(n->port_opened, now) < PORT_GAP)
 		return;
 	n->port_opened = now;
@@ -439,7 +453,7 @@ void discovery_renew_ipv4(struct node *n, nsec_t now)
 		log_warn("the IPv4 sockets cannot be opened anew; going on with the old");
 	for (unsigned i = FIRST_EXTRA_PORT; i < AUX_PORT; i++)
 		if (atomic_load(&n->ports[i].open) && open_port(n, i) &&
-		    start_check(n, i, now) < 0)
+		    !ikeport_in_use(n) && start_check(n, i, now) < 0)
 			log_warn("port slot %u is not checked: out of memory", i);
 	ask_all(n, now);
 }
@@ -456,6 +470,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 	    !memcmp(before, n->hosts, count * sizeof(before[0])))
 		return;
 	log_info("network changed: %u addresses", n->host_count);
+	ikeport_network_changed(n, now);
 	ask_all(n, now);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/ikeport.h"
 #include "daemon/lan.h"
 #include "daemon/network.h"
 #include "daemon/mapping.h"
@@ -123,10 +124,12 @@ static bool renew_port(struct node *n, struct port *port, uint16_t number)
 
 bool host_renew_ipv4(struct node *n)
 {
-	/* by a translator the IPv6 port of our number is taken: by ourselves */
 	uint16_t number = n->conf.port ? n->conf.port : n->state.port;
 	struct port *port = &n->ports[0];
 
+	if (ikeport_in_use(n) && renew_port(n, port, ikeport_in_use(n)))
+		return true;
+	/* by a translator the IPv6 port of our number is taken: by ourselves */
 	if (!nat64_here() && renew_port(n, port, number))
 		return true;
 	return renew_port(n, port, 0);

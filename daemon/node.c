@@ -13,6 +13,7 @@
 #include "daemon/discovery.h"
 #include "daemon/exitnode.h"
 #include "daemon/host.h"
+#include "daemon/ikeport.h"
 #include "daemon/lan.h"
 #include "daemon/nameserver.h"
 #include "daemon/mapping.h"
@@ -129,6 +130,8 @@ int node_up(struct node *n, char why[static 512])
 	if (!err)
 		err = discovery_start(n, now);
 	if (!err)
+		err = ikeport_start(n);
+	if (!err)
 		err = translator_start(n, now);
 	if (!err)
 		err = mapping_start(n, now);
@@ -174,6 +177,7 @@ void node_down(struct node *n)
 		peer_free(n, n->peers[n->peer_count - 1]);
 	peers_publish_routes(n);
 	translator_stop(n);
+	ikeport_stop(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

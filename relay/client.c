@@ -133,10 +133,10 @@ void relay_client_network_changed(struct relay_client *c, nsec_t now)
 	c->udp_wait = 0;
 	if (on_stream(c))
 		c->udp_next = now;
+	/* Beside the standing registration, which a ping from elsewhere would end. */
+	relay_client_ask_all(c, now);
 	if (c->registered)
-		c->next_ping = now;
-	else
-		relay_client_ask_all(c, now);
+		c->next_ping = nsec_add(now, PING_LATE);
 }
 
 static void stream_closed(struct relay_client *c, nsec_t now)

@@ -9,7 +9,8 @@
 #include "traversal/candidate.h"
 
 enum {
-	PORT_MIN = 1024, /* below: services that no node of ours runs at */
+	PORT_MIN = 1024, /* below: services that no node of ours runs at, */
+	PORT_IKE = 500, /* but for the port that some NATs do not change */
 	PORT_TLS = 443, /* but for this one, by TCP */
 };
 
@@ -155,7 +156,8 @@ static bool address_allowed(const struct endpoint *e, const struct prefix *overl
 bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,
 		       unsigned n)
 {
-	return e->port >= PORT_MIN && address_allowed(e, overlay, n);
+	return (e->port >= PORT_MIN || e->port == PORT_IKE) &&
+	       address_allowed(e, overlay, n);
 }
 
 bool candidate_tcp_allowed(const struct endpoint *e, const struct prefix *overlay,

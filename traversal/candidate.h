@@ -54,7 +54,7 @@ bool candidate_add(struct candidate_list *l, const struct candidate *c);
 
 /**
  * candidate_allowed() - May we ever send a ping there? (security.md 3.3)
- * Refuses port 0 and below 1024, loopback, link-local IPv4, multicast, broadcast,
+ * Refuses port 0 and below 1024 but 500, loopback, link-local IPv4, multicast, broadcast,
  * 0/8, translation prefixes, and whatever lies in one of the n overlay prefixes.
  */
 bool candidate_allowed(const struct endpoint *e, const struct prefix *overlay,

@@ -12,7 +12,7 @@
 # emulate_up KIND_A KIND_B in place of lab_up.
 
 EMULATED_KINDS="open full-cone restricted port-restricted poisonable sequential block port-set pf random pool
- ban ban-strict mapped udp-blocked v6-port-restricted v6-random
+ ban ban-strict mapped pfsense udp-blocked v6-port-restricted v6-random
  cgn-port-restricted cgn-sequential cgn-block cgn-random"
 DELAY=${DELAY:-10}
 
@@ -74,7 +74,7 @@ from_inet() {
 site() {
 	local host=$1 kind=$2 r=${ROUTER[$1]} n=${ROUTER[$1]#r} nat
 	case $kind in
-	mapped | udp-blocked | v6-* | cgn-*)
+	mapped | pfsense | udp-blocked | v6-* | cgn-*)
 		link $r lan 10.0.0.1/24 "$host" eth0 10.0.0.2/24 && gateway "$host" 10.0.0.1 || return 1
 		ns $r sysctl -qw net.ipv4.ip_forward=1
 		site_kernel "$host" "$kind" || return 1
@@ -107,6 +107,7 @@ site_kernel() {
 	case $kind in
 	udp-blocked) nft=udp-blocked ;;
 	v6-random) nft=symmetric-random ;;
+	pfsense) nft=symmetric-pfsense ;;
 	esac
 	nat_rules $nft $wan >"$LAB/$r/nat.nft"
 	ns $r nft -f "$LAB/$r/nat.nft" || return 1

@@ -34,5 +34,10 @@ node_kill b TERM
 nat_set b symmetric-forwarded
 node_start b
 one symmetric-random random 10 _forwarded
+# both are hard, but for source port 500
+node_kill b TERM
+nat_set b symmetric-pfsense
+node_start b
+one symmetric-pfsense preserving 15
 paths_are direct || lab_logs
 finish

@@ -28,7 +28,7 @@ SRV_NET=11.9.0.0/24 R1_NET=11.1.0.0/24 R2_NET=11.2.0.0/24
 declare -A ROUTER=([a]=r1 [b]=r2) WAN=([r1]=11.1.0.2 [r2]=11.2.0.2)
 declare -A OPEN_NET=([a]=11.1.1 [b]=11.2.1) OTHER=([a]=b [b]=a)
 declare -A NAT_KIND=([a]=home [b]=home)
-NAT_KINDS="home accept fullcone addr-restricted symmetric-random symmetric-forwarded symmetric-block symmetric-pf open udp-blocked"
+NAT_KINDS="home accept fullcone addr-restricted symmetric-random symmetric-forwarded symmetric-block symmetric-pf symmetric-pfsense open udp-blocked"
 
 # --- verdicts -------------------------------------------------------------------------
 
@@ -227,6 +227,7 @@ stop() {
 #   symmetric-random another random port for each destination
 #   symmetric-forwarded  the same, but someone has forwarded port 24100 to the host
 #   symmetric-block  symmetric-random, out of 1,024 ports; symmetric-pf: out of 50001-65535
+#   symmetric-pfsense  symmetric-pf, but source port 500 stays what it is
 #   open             no NAT: the host has a public address
 #   udp-blocked      home, and no UDP is forwarded
 nat_set() {
@@ -278,6 +279,9 @@ table ip forwarded {
 N
 		;;
 	symmetric-block) nat_post 'oifname "wan" meta l4proto { tcp, udp } masquerade to :8192-9215 fully-random
+		oifname "wan" masquerade' ;;
+	symmetric-pfsense) nat_post 'oifname "wan" udp sport 500 masquerade
+		oifname "wan" meta l4proto { tcp, udp } masquerade to :50001-65535 fully-random
 		oifname "wan" masquerade' ;;
 	symmetric-pf) nat_post 'oifname "wan" meta l4proto { tcp, udp } masquerade to :50001-65535 fully-random
 		oifname "wan" masquerade' ;;
