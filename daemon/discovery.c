@@ -257,11 +257,10 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 static void add_static(struct node *n, struct candidate_list *l)
 {
 	struct endpoint e = { .port = n->ports[0].udp[0].port };
-	bool changed;
 
 	if (!n->nat.known || !n->nat.mapping_varies || !n->check[0])
 		return;
-	e.ip = natcheck_report(n->check[0], &changed)->reflexive.ip;
+	e.ip = natcheck_last(n->check[0])->reflexive.ip;
 	if (!ipaddr_is_zero(&e.ip) && !is_host(n, &e.ip))
 		add(l, &e, CANDIDATE_STATIC, true);
 }

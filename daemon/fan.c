@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "daemon/discovery.h"
+#include "daemon/ikeport.h"
 #include "daemon/notes.h"
 #include "daemon/peer.h"
 #include "traversal/budget.h"
@@ -24,6 +25,7 @@ struct fan_socket {
 	struct udp udp;
 	struct fan *fan;
 	bool open;
+	bool main; /* stands for the main IPv4 socket: what answers comes in there */
 	struct stun_txid txid; /* of the last request */
 };
 
@@ -47,6 +49,7 @@ struct fan *fan_new(struct node *n)
 
 static void close_one(struct fan_socket *s)
 {
+	s->main = false;
 	if (!s->open)
 		return;
 	loop_watch_del(&s->watch);
@@ -175,7 +178,9 @@ static void send_one(struct fan *f, struct fan_socket *s, const struct endpoint 
 	struct udp_out o = { .to = *to, .data = m, .n = octets, .ttl = ttl };
 	unsigned sent;
 
-	if (!s->open || udp_send(&s->udp, &o, 1, &sent) < 0)
+	if (s->main)
+		node_send(f->node, 0, to, ttl, m, octets);
+	else if (!s->open || udp_send(&s->udp, &o, 1, &sent) < 0)
 		drop_count(&f->node->drops, DROP_UDP_SEND);
 }
 
@@ -207,7 +212,11 @@ void fan_want(struct fan *f, struct peer *p, unsigned count, nsec_t now)
 		return;
 	if (count > FAN_MAX)
 		count = FAN_MAX;
-	if (grant(f, p, now))
+	if (!grant(f, p, now))
+		made = 0;
+	else if (count == 1 && ikeport_in_use(f->node)) /* any other is a hard one */
+		f->sockets[made++].main = true;
+	else
 		while (made < count && open_one(f, &f->sockets[made]))
 			made++;
 	if (made)
@@ -226,8 +235,7 @@ void fan_send(struct fan *f, const struct peer *p, unsigned socket,
 /* server_of() - an IPv4 STUN server that answered the last check */
 static bool server_of(struct node *n, struct endpoint *out)
 {
-	bool changed;
-	const struct natcheck_report *r = natcheck_report(n->check[0], &changed);
+	const struct natcheck_report *r = natcheck_last(n->check[0]);
 
 	for (unsigned i = 0; i < r->server_count; i++)
 		if (r->servers[i].rtt && ipaddr_is_v4(&r->servers[i].server.ip)) {
@@ -237,12 +245,25 @@ static bool server_of(struct node *n, struct endpoint *out)
 	return false;
 }
 
-void fan_stun(struct fan *f, const struct peer *p, unsigned socket)
+/* main_mapped() - what the last check saw */
+static void main_mapped(struct fan *f, const struct peer *p, unsigned socket, nsec_t now)
+{
+	const struct natcheck_report *r = natcheck_last(f->node->check[0]);
+
+	if (r->reflexive.port)
+		pathset_fan_mapped(p->paths, socket, &r->reflexive, now);
+}
+
+void fan_stun(struct fan *f, const struct peer *p, unsigned socket, nsec_t now)
 {
 	struct stun_message m = { .class = STUN_REQUEST, .filler = FILLER };
 	uint8_t buf[STUN_MAX];
 	struct endpoint to;
 
+	if (f->owner == p && socket < FAN_MAX && f->sockets[socket].main) {
+		main_mapped(f, p, socket, now);
+		return;
+	}
 	if (f->owner != p || socket >= FAN_MAX || !server_of(f->node, &to))
 		return;
 	rand_bytes(m.txid.b, sizeof(m.txid.b));

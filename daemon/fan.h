@@ -25,7 +25,7 @@ void fan_want(struct fan *f, struct peer *p, unsigned count, nsec_t now);
 void fan_send(struct fan *f, const struct peer *p, unsigned socket,
 	      const struct endpoint *to, uint8_t ttl, const void *m, size_t octets);
 /* fan_stun() - PATHSET_FAN_STUN: one request to a server that answers */
-void fan_stun(struct fan *f, const struct peer *p, unsigned socket);
+void fan_stun(struct fan *f, const struct peer *p, unsigned socket, nsec_t now);
 /* fan_adopt() - PATHSET_ADOPT_FAN: it becomes a port; tells all path sets */
 void fan_adopt(struct fan *f, struct peer *p, unsigned socket, nsec_t now);
 /* fan_forget() - the peer is going */

@@ -412,7 +412,7 @@ static void run_paths(struct node *n, struct peer *p, nsec_t now)
 				 a.n);
 			break;
 		case PATHSET_FAN_STUN:
-			fan_stun(n->fan, p, a.socket);
+			fan_stun(n->fan, p, a.socket, now);
 			break;
 		case PATHSET_ADOPT_FAN:
 			fan_adopt(n->fan, p, a.socket, now);

@@ -301,8 +301,7 @@ static json_t *nat64_json(const struct node *n)
 
 json_t *status_netcheck(struct node *n)
 {
-	bool changed;
-	const struct natcheck_report *r = natcheck_report(n->check[0], &changed);
+	const struct natcheck_report *r = natcheck_last(n->check[0]);
 	const struct allocator *a = &r->profile.allocator;
 	json_t *v4 = json_pack(
 		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i}", "public",
@@ -375,9 +374,8 @@ static const char *advice(struct node *n, const struct peer *p,
 				  .stock = !p->paths,
 				  .online = p->online,
 				  .port = n->ports[0].udp[0].port };
-	bool changed;
 
-	f.udp = n->check[0] && natcheck_report(n->check[0], &changed)->udp;
+	f.udp = n->check[0] && natcheck_last(n->check[0])->udp;
 	if (p->paths)
 		pathset_nats(p->paths, &f.self, &f.peer);
 	return advice_of(&f, out);

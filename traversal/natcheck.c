@@ -721,3 +721,8 @@ const struct natcheck_report *natcheck_report(struct natcheck *nc, bool *changed
 	nc->changed = false;
 	return &nc->report;
 }
+
+const struct natcheck_report *natcheck_last(const struct natcheck *nc)
+{
+	return &nc->report;
+}

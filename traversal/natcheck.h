@@ -95,3 +95,5 @@ must_check enum drop natcheck_input(struct natcheck *nc, const uint8_t *m, size_
 
 /* natcheck_report() - the newest complete result; changed: since the last call here */
 const struct natcheck_report *natcheck_report(struct natcheck *nc, bool *changed);
+/* natcheck_last() - the same, to look at: whoever takes it up is still told of a change */
+const struct natcheck_report *natcheck_last(const struct natcheck *nc);
