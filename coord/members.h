@@ -114,6 +114,11 @@ bool members_can_delta(const struct members *m, uint64_t version);
 /* members_sees() - may the one know of the other? members_settle() comes before */
 bool members_sees(const struct members *m, const struct member *viewer,
 		  const struct member *n, uint64_t now_s);
+/* members_sees_by() - the same by another policy's answers; who waits for approval sees
+ * nobody and is seen by nobody */
+bool members_sees_by(const struct members *m, const struct access *a,
+		     const struct member *viewer, const struct member *n,
+		     uint64_t now_s);
 /* members_settle() - after members or policy have changed, before maps are made */
 void members_settle(struct members *m);
 
