@@ -76,6 +76,14 @@ must_check struct rules *policy_compile(const struct policy *p,
 					const struct rules_node *node);
 
 /**
+ * policy_kind() - Which of the lists that rules lead to name the node: nodes of one kind
+ *                 that have neither routes nor guests must enforce the same
+ * Return: heap, policy_kind_words() of them; NULL: no memory
+ */
+must_check uint64_t *policy_kind(const struct policy *p, const struct rules_node *node);
+size_t policy_kind_words(const struct policy *p);
+
+/**
  * policy_matrix() - Who may talk with whom, in either direction
  * Return: heap, count rows of policy_row(count) words; bit b of row a; NULL: no memory
  * Cost: rules x (selected nodes) x count / 64 steps

@@ -273,6 +273,31 @@ struct rules *policy_compile(const struct policy *p, const struct rules_node *no
 	return NULL;
 }
 
+size_t policy_kind_words(const struct policy *p)
+{
+	return policy_row(p->list_count) + 1;
+}
+
+uint64_t *policy_kind(const struct policy *p, const struct rules_node *node)
+{
+	uint64_t *kind = calloc(policy_kind_words(p), sizeof(*kind));
+	uint8_t *asked = calloc(p->list_count + 1, 1);
+
+	for (unsigned i = 0; kind && asked && i < p->rule_count; i++) {
+		uint32_t to = p->rules[i].to;
+
+		if (!asked[to] && rules_list_selects(&p->lists[to], node))
+			kind[to / 64] |= (uint64_t)1 << to % 64;
+		asked[to] = 1;
+	}
+	if (!asked) {
+		free(kind);
+		kind = NULL;
+	}
+	free(asked);
+	return kind;
+}
+
 /* ---- for all ---- */
 
 static void mark(uint64_t *matrix, size_t row, const uint64_t *a, const uint64_t *b,

@@ -189,6 +189,44 @@ static void compiled_for_a_node(void **state)
 	policy_free(p);
 }
 
+static void same_kind(const struct policy *p, const struct rules_node *a,
+		      const struct rules_node *b, bool same)
+{
+	uint64_t *x = policy_kind(p, a), *y = policy_kind(p, b);
+
+	assert_non_null(x);
+	assert_non_null(y);
+	assert_int_equal(!memcmp(x, y, policy_kind_words(p) * sizeof(*x)), same);
+	free(x);
+	free(y);
+}
+
+/* Nodes of one kind share their rules: a name, tag or address that a rule leads to makes
+ * another kind, one that it comes from does not. */
+static void kinds_of_nodes(void **state)
+{
+	struct policy *p = parse("allow tag:web node:x to tag:db node:y 100.64.0.9\n"
+				 "allow any to tag:web\n");
+	struct rules_node db = node("a", "db", 0x64400001);
+	struct rules_node other = node("b", "db", 0x64400002);
+	struct rules_node web = node("c", "web", 0x64400003);
+	struct rules_node both = node("d", "web,db", 0x64400004);
+	struct rules_node none = node("x", NULL, 0x64400005);
+	struct rules_node plain = node("e", NULL, 0x64400006);
+	struct rules_node named = node("y", NULL, 0x64400007);
+	struct rules_node at = node("f", NULL, 0x64400009);
+
+	(void)state;
+	same_kind(p, &db, &other, true);
+	same_kind(p, &db, &web, false);
+	same_kind(p, &db, &both, false);
+	same_kind(p, &none, &plain, true);
+	same_kind(p, &plain, &named, false);
+	same_kind(p, &plain, &at, false);
+	same_kind(p, &named, &at, true);
+	policy_free(p);
+}
+
 static void malformed_rules_allow_nothing(void **state)
 {
 	static const char *const table[] = {
@@ -221,6 +259,7 @@ int main(void)
 		cmocka_unit_test(a_test_sees_tags_of_members),
 		cmocka_unit_test(who_sees_whom),
 		cmocka_unit_test(compiled_for_a_node),
+		cmocka_unit_test(kinds_of_nodes),
 		cmocka_unit_test(malformed_rules_allow_nothing),
 	};
 
