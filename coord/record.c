@@ -123,6 +123,34 @@ void record_peer_rtt_read(const json_t *array,
 	}
 }
 
+static void set_published(json_t *o, const struct netmap_node *n)
+{
+	proto_set_number(o, "generation", n->generation);
+	json_object_set_new(o, "candidates",
+			    record_candidates_json(&n->candidates));
+	json_object_set_new(o, "rtt", record_rtt_json(n->relay_rtt_ms));
+	if (n->peer_rtt[0].relay)
+		json_object_set_new(o, "peer_rtt",
+				    record_peer_rtt_json(n->peer_rtt));
+}
+
+json_t *record_published_json(const struct netmap_node *n)
+{
+	json_t *o = json_object();
+
+	if (o)
+		set_published(o, n);
+	return o;
+}
+
+void record_published_read(const json_t *o, struct netmap_node *out)
+{
+	out->generation = (uint32_t)proto_number(o, "generation");
+	record_candidates_read(json_object_get(o, "candidates"), &out->candidates);
+	record_rtt_read(json_object_get(o, "rtt"), out->relay_rtt_ms);
+	record_peer_rtt_read(json_object_get(o, "peer_rtt"), out->peer_rtt);
+}
+
 static json_t *routes_json(const struct netmap_node *n)
 {
 	char text[ADDR_TEXT];
@@ -198,13 +226,7 @@ json_t *record_node_json(const struct netmap_node *n)
 		json_object_set_new(o, "routes", routes_json(n));
 	proto_set_bool(o, "online", n->online);
 	proto_set_bool(o, "fast_aes", n->fast_aes);
-	proto_set_number(o, "generation", n->generation);
-	json_object_set_new(o, "candidates",
-			    record_candidates_json(&n->candidates));
-	json_object_set_new(o, "rtt", record_rtt_json(n->relay_rtt_ms));
-	if (n->peer_rtt[0].relay)
-		json_object_set_new(o, "peer_rtt",
-				    record_peer_rtt_json(n->peer_rtt));
+	set_published(o, n);
 	return o;
 }
 
@@ -240,10 +262,7 @@ bool record_node_read(const json_t *o, struct netmap_node *out)
 	n.gateway = proto_number(o, "gateway");
 	n.online = proto_bool(o, "online");
 	n.fast_aes = proto_bool(o, "fast_aes");
-	n.generation = (uint32_t)proto_number(o, "generation");
-	record_candidates_read(json_object_get(o, "candidates"), &n.candidates);
-	record_rtt_read(json_object_get(o, "rtt"), n.relay_rtt_ms);
-	record_peer_rtt_read(json_object_get(o, "peer_rtt"), n.peer_rtt);
+	record_published_read(o, &n);
 	if (!tags_read(proto_text(o, "tags"), &n))
 		return false;
 	if (!routes_read(json_object_get(o, "routes"), &n)) {

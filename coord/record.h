@@ -30,3 +30,8 @@ json_t *record_peer_rtt_json(
 void record_peer_rtt_read(const json_t *array,
 			  struct netmap_rtt out[static NETMAP_PEER_RELAYS_MAX]);
 void record_rtt_read(const json_t *array, uint16_t out[static NETMAP_RELAYS_MAX]);
+
+/* What a node publishes of itself: generation, candidates, round trips to relays. */
+json_t *record_published_json(const struct netmap_node *n); /* NULL: no memory */
+/* record_published_read() - untrusted; what is missing or malformed is nothing */
+void record_published_read(const json_t *o, struct netmap_node *out);

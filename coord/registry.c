@@ -56,6 +56,10 @@ static const char *const schema[] = {
 	"CREATE TABLE guest("
 	" node INTEGER PRIMARY KEY REFERENCES node(id) ON DELETE CASCADE,"
 	" gateway INTEGER NOT NULL);",
+
+	"CREATE TABLE published("
+	" node INTEGER PRIMARY KEY REFERENCES node(id) ON DELETE CASCADE,"
+	" version INTEGER NOT NULL, text TEXT NOT NULL);",
 };
 
 struct registry {
@@ -467,6 +471,45 @@ int registry_each_guest(struct registry *r,
 	return finish(&q);
 }
 
+/* ---- what nodes have published ---- */
+
+int registry_published_set(struct registry *r, uint64_t node, uint64_t version,
+			   const char *text)
+{
+	struct statement q = prepare(
+		r, "INSERT INTO published VALUES(?,?,?) ON CONFLICT(node) "
+		   "DO UPDATE SET version=excluded.version,text=excluded.text");
+
+	bind_number(&q, node);
+	bind_number(&q, version);
+	bind_text(&q, text);
+	return execute(&q);
+}
+
+int registry_published_forget(struct registry *r, uint64_t node)
+{
+	struct statement q = prepare(r, "DELETE FROM published WHERE node=?");
+
+	bind_number(&q, node);
+	return execute(&q);
+}
+
+int registry_each_published(struct registry *r,
+			    void (*f)(void *owner, uint64_t node, uint64_t version,
+				      const char *text),
+			    void *owner)
+{
+	struct statement q = prepare(r, "SELECT node,version,text FROM published");
+
+	while (step(&q)) {
+		const unsigned char *text = sqlite3_column_text(q.s, 2);
+
+		f(owner, column_number(&q, 0), column_number(&q, 1),
+		  text ? (const char *)text : "");
+	}
+	return finish(&q);
+}
+
 /* ---- routes ---- */
 
 int registry_route_set(struct registry *r, uint64_t node, const char *prefix,
@@ -671,7 +714,8 @@ bool registry_check(const char *path, char why[static 256])
 	     sqlite3_step(q) == SQLITE_ROW &&
 	     !strcmp((const char *)sqlite3_column_text(q, 0), "ok");
 	sqlite3_finalize(q);
-	ok = ok && !run(r, "PRAGMA journal_mode=DELETE"); /* no files beside it */
+	ok = ok && !run(r, "DELETE FROM published") &&
+	     !run(r, "PRAGMA journal_mode=DELETE"); /* no files beside it */
 	if (!ok)
 		snprintf(why, 256, "the database in the backup is damaged");
 	registry_close(r);

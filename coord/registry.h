@@ -69,7 +69,8 @@ void registry_close(struct registry *r); /* takes NULL */
  * uses it; why: a sentence */
 must_check bool registry_copy(const char *path, const char *to,
 			      char why[static 256]);
-/* registry_check() - is this a whole database of a version that we know? */
+/* registry_check() - is this a whole database of a version that we know? What nodes had
+ * published is left out: since the copy was made they may have told others more */
 must_check bool registry_check(const char *path, char why[static 256]);
 const char *registry_error(const struct registry *r);
 
@@ -147,6 +148,16 @@ must_check int registry_each_route(struct registry *r,
 					     const char *prefix,
 					     enum registry_route state),
 				   void *owner);
+
+/* What a node has published last, as JSON, and the map version that its record had then:
+ * what others hold of it is known after a restart. */
+must_check int registry_published_set(struct registry *r, uint64_t node,
+				      uint64_t version, const char *text);
+must_check int registry_published_forget(struct registry *r, uint64_t node);
+must_check int registry_each_published(struct registry *r,
+				       void (*f)(void *owner, uint64_t node,
+						 uint64_t version, const char *text),
+				       void *owner);
 
 /* registry_was_removed() - was this machine key a member once? */
 bool registry_was_removed(struct registry *r, const struct key_public *machine);

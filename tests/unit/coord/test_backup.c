@@ -58,6 +58,36 @@ static int tear_down(void **unused)
 	return system(command);
 }
 
+static void count(void *owner, uint64_t node, uint64_t version, const char *text)
+{
+	(void)node;
+	(void)version;
+	(void)text;
+	++*(unsigned *)owner;
+}
+
+/* Others may hold more of a node than what it had published when the backup was made. */
+static void what_was_published_stays_behind(void **unused)
+{
+	struct registry_node n = { .name = "a", .changed = 1 };
+	char why[512] = "";
+	unsigned kept = 0;
+	struct registry *r = registry_open(in(state, "coord.db"), why);
+
+	(void)unused;
+	assert_non_null(r);
+	assert_int_equal(registry_node_add(r, &n), 0);
+	assert_int_equal(registry_published_set(r, n.id, 2, "{}"), 0);
+	registry_close(r);
+	assert_true(backup_write(state, file, why));
+	assert_true(backup_restore(other, file, false, why));
+	r = registry_open(in(other, "coord.db"), why);
+	assert_non_null(r);
+	assert_int_equal(registry_each_published(r, count, &kept), 0);
+	assert_int_equal(kept, 0);
+	registry_close(r);
+}
+
 static void there_and_back(void **unused)
 {
 	char why[512] = "", text[32], *key;
@@ -145,6 +175,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(there_and_back, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(what_was_published_stays_behind,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(while_in_use, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_network_is_not_lost, set_up,
 						tear_down),

@@ -117,6 +117,43 @@ static void nodes_stay_and_are_unique(void **state)
 	assert_int_equal(st.st_mode & 077, 0);
 }
 
+struct published {
+	unsigned count;
+	uint64_t node, version;
+	char text[32];
+};
+
+static void see_published(void *owner, uint64_t node, uint64_t version, const char *text)
+{
+	struct published *p = owner;
+
+	p->count++;
+	p->node = node;
+	p->version = version;
+	snprintf(p->text, sizeof(p->text), "%s", text);
+}
+
+static void what_nodes_published_ends_with_them(void **state)
+{
+	struct registry_node n = node(7, "g");
+	struct published p = { 0 };
+
+	assert_int_equal(registry_node_add(r, &n), 0);
+	assert_int_equal(registry_published_set(r, n.id, 20, "{}"), 0);
+	assert_int_equal(registry_published_set(r, n.id, 21, "{\"a\":1}"), 0);
+	assert_true(registry_published_set(r, n.id + 1, 22, "{}") < 0); /* no node */
+	close_it(state);
+	open_it(state);
+	assert_int_equal(registry_each_published(r, see_published, &p), 0);
+	assert_int_equal(p.count, 1);
+	assert_int_equal(p.node, n.id);
+	assert_int_equal(p.version, 21);
+	assert_string_equal(p.text, "{\"a\":1}");
+	assert_int_equal(registry_node_remove(r, n.id, 23), 0);
+	assert_int_equal(registry_each_published(r, see_published, &p), 0);
+	assert_int_equal(p.count, 1); /* as before: none more */
+}
+
 static void invites(void **state)
 {
 	struct registry_invite i = { .hash = { 1 }, .expires_s = 100, .tags = "",
@@ -210,6 +247,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nodes_stay_and_are_unique, open_it, close_it),
+		cmocka_unit_test_setup_teardown(what_nodes_published_ends_with_them,
+						open_it, close_it),
 		cmocka_unit_test_setup_teardown(invites, open_it, close_it),
 		cmocka_unit_test_setup_teardown(one_process_gets_it, open_it, close_it),
 		cmocka_unit_test_setup_teardown(settings, open_it, close_it),
