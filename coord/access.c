@@ -40,8 +40,12 @@ static struct rules_node *nodes_of(struct member *const *all, unsigned count)
 
 static void forget_rules(struct access *a)
 {
-	while (a->cached)
-		json_decref(a->cache[--a->cached].rules);
+	while (a->cached) {
+		a->cached--;
+		free(a->cache[a->cached].kind);
+		text_done(&a->cache[a->cached].rules);
+		a->cache[a->cached].kind = NULL;
+	}
 }
 
 void access_settle(struct access *a, struct member *const *all, unsigned count)
@@ -74,38 +78,6 @@ bool access_test(const struct policy *p, struct member *const *all, unsigned cou
 	return ok;
 }
 
-/* FNV-1a */
-static uint64_t hash_of(uint64_t h, const void *p, size_t n)
-{
-	const uint8_t *b = p;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 0x100000001b3u;
-	return h;
-}
-
-static uint64_t rules_hash(const struct rules *r)
-{
-	uint64_t h = 0xcbf29ce484222325u;
-
-	for (unsigned i = 0; i < r->source_count; i++)
-		h = hash_of(h, &r->sources[i].hash, sizeof(r->sources[i].hash));
-	h = hash_of(h, &r->source_count, sizeof(r->source_count));
-	for (unsigned i = 0; i < r->net_count; i++)
-		h = hash_of(h, &r->nets[i].hash, sizeof(r->nets[i].hash));
-	for (unsigned i = 0; i < r->allow_count; i++) {
-		const struct rules_allow *a = &r->allow[i];
-		const uint64_t words[2] = {
-			(uint64_t)a->source << 32 | (uint32_t)a->net,
-			(uint64_t)a->protocol << 32 |
-				(uint32_t)a->first << 16 | a->last,
-		};
-
-		h = hash_of(h, words, sizeof(words));
-	}
-	return h;
-}
-
 /* guests_of() - heap; NULL: none, or no memory: then they are out of reach */
 static struct rules_node *guests_of(const struct member *n, struct member *const *all,
 				    unsigned count, unsigned *found)
@@ -121,36 +93,64 @@ static struct rules_node *guests_of(const struct member *n, struct member *const
 	return guests;
 }
 
-json_t *access_rules(struct access *a, const struct member *n,
-		     struct member *const *all, unsigned count)
+static void compile(const struct access *a, const struct member *n,
+		    struct member *const *all, unsigned count, struct text *out)
 {
 	struct rules_node node = access_node(n), *guests;
 	struct rules *r;
-	json_t *o = NULL;
-	uint64_t hash;
 
-	if (!a->policy)
-		return json_null();
 	guests = guests_of(n, all, count, &node.guest_count);
 	node.guests = guests;
 	r = policy_compile(a->policy, &node);
 	free(guests);
-	if (!r)
-		return json_object();
-	hash = rules_hash(r);
-	for (unsigned i = 0; i < a->cached && !o; i++)
-		if (a->cache[i].hash == hash)
-			o = json_incref(a->cache[i].rules);
-	if (!o)
-		o = rules_json(r);
-	else
-		hash = 0;
-	if (o && hash && a->cached < ACCESS_CACHE) {
-		a->cache[a->cached].hash = hash;
-		a->cache[a->cached++].rules = json_incref(o);
-	}
+	text_add_json(out, r ? rules_json(r) : json_object());
 	rules_free(r);
-	return o ? o : json_object();
+}
+
+/* of_kind() - the rules of nodes of this kind; takes it. NULL: as many kinds are kept as
+ * may be, or no memory */
+static const struct text *of_kind(struct access *a, uint64_t *kind,
+				  const struct member *n, struct member *const *all,
+				  unsigned count)
+{
+	size_t octets = policy_kind_words(a->policy) * sizeof(*kind);
+	struct text *rules = NULL;
+
+	for (unsigned i = 0; kind && i < a->cached && !rules; i++)
+		if (!memcmp(a->cache[i].kind, kind, octets))
+			rules = &a->cache[i].rules;
+	if (!kind || rules || a->cached == ACCESS_CACHE) {
+		free(kind);
+		return rules;
+	}
+	rules = &a->cache[a->cached].rules;
+	compile(a, n, all, count, rules);
+	if (rules->failed) {
+		text_done(rules);
+		free(kind);
+		return NULL;
+	}
+	a->cache[a->cached++].kind = kind;
+	return rules;
+}
+
+void access_rules(struct access *a, const struct member *n,
+		  struct member *const *all, unsigned count, struct text *out)
+{
+	const struct text *shared = NULL;
+	struct rules_node node = access_node(n);
+
+	if (!a->policy) {
+		text_add_string(out, "null");
+		return;
+	}
+	/* What lies behind a node makes its rules its own. */
+	if (!node.route_count && !n->guests)
+		shared = of_kind(a, policy_kind(a->policy, &node), n, all, count);
+	if (shared)
+		text_add_text(out, shared);
+	else
+		compile(a, n, all, count, out);
 }
 
 void access_done(struct access *a)

@@ -10,15 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <jansson.h>
-
 #include "base/attr.h"
 #include "coord/policy.h"
+#include "coord/text.h"
 
 struct member;
 
 enum {
-	ACCESS_CACHE = 64, /* distinct rules kept as JSON */
+	ACCESS_CACHE = 64, /* distinct rules kept as text */
 };
 
 struct access {
@@ -28,8 +27,8 @@ struct access {
 	unsigned count; /* members in it */
 	bool stale;
 	struct {
-		uint64_t hash;
-		json_t *rules;
+		uint64_t *kind; /* policy_kind(); heap */
+		struct text rules;
 	} cache[ACCESS_CACHE]; /* nodes of one kind share their rules */
 	unsigned cached;
 };
@@ -40,10 +39,10 @@ bool access_see(const struct access *a, unsigned i, unsigned k);
 /* access_settle() - make the matrix if it is stale; no memory: nobody sees anybody */
 void access_settle(struct access *a, struct member *const *all, unsigned count);
 
-/* access_rules() - for one of all members, a new reference; null without a policy. Out of
- * memory: rules that allow nothing */
-json_t *access_rules(struct access *a, const struct member *n,
-		     struct member *const *all, unsigned count);
+/* access_rules() - adds those of one of all members, as JSON; null without a policy. Out
+ * of memory: rules that allow nothing */
+void access_rules(struct access *a, const struct member *n,
+		  struct member *const *all, unsigned count, struct text *out);
 
 /* access_node() - a member as the policy looks at it; borrowed */
 struct rules_node access_node(const struct member *n);

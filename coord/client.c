@@ -136,6 +136,7 @@ static void send_login(struct coord_client *c)
 	proto_set_number(o, "network", c->p.netmap->network);
 	proto_set_number(o, "version", c->p.netmap->version);
 	proto_set_number(o, "expires", c->p.netmap->expires_s);
+	proto_set_bool(o, "brief", true);
 	c->state = STATE_ASKED;
 	send_object(c, o);
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "coord/peerrelays.h"
+#include "coord/proto.h"
 #include "coord/record.h"
 
 enum {
@@ -67,6 +68,102 @@ struct member *members_add(struct members *m, const struct registry_node *row)
 	return n;
 }
 
+static int id_order(const void *id, const void *at)
+{
+	const uint64_t *x = id;
+	const struct member *const *n = at;
+
+	return *x < (*n)->row.id ? -1 : *x > (*n)->row.id;
+}
+
+static struct member *by_id(const struct members *m, uint64_t id)
+{
+	struct member **at = m->count ? bsearch(&id, m->all, m->count,
+						sizeof(*m->all), id_order) : NULL;
+
+	return at ? *at : NULL;
+}
+
+static void load_published(void *owner, uint64_t id, uint64_t version, const char *text)
+{
+	struct member *n = by_id(owner, id);
+	enum proto_type type;
+	json_t *o;
+
+	if (!n)
+		return;
+	o = proto_parse(text, strlen(text), PROTO_REQUEST_MAX, &type);
+	if (o) {
+		record_published_read(o, &n->node);
+		n->heard = true;
+		n->stored = version;
+		if (version > n->version)
+			n->version = version;
+	}
+	json_decref(o);
+}
+
+static int store(struct members *m, const struct member *n)
+{
+	json_t *o = record_published_json(&n->node);
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	int err = text ? registry_published_set(m->registry, n->row.id, n->version,
+						text) : -EIO;
+
+	json_decref(o);
+	free(text);
+	return err;
+}
+
+static bool is_unstored(const struct member *n)
+{
+	return n->heard && n->version > n->stored;
+}
+
+static unsigned first_unstored(const struct members *m)
+{
+	unsigned first = 0;
+
+	while (first < m->count && !is_unstored(m->all[first]))
+		first++;
+	return first;
+}
+
+bool members_unstored(const struct members *m)
+{
+	return first_unstored(m) < m->count;
+}
+
+int members_unhear(struct members *m, struct member *n)
+{
+	n->heard = false;
+	n->stored = 0;
+	return registry_published_forget(m->registry, n->row.id) ? -EIO : 0;
+}
+
+int members_store(struct members *m)
+{
+	unsigned first = first_unstored(m);
+	int err;
+
+	if (first == m->count)
+		return 0;
+	err = registry_begin(m->registry);
+	for (unsigned i = first; i < m->count && !err; i++)
+		if (is_unstored(m->all[i]))
+			err = store(m, m->all[i]);
+	if (!err)
+		err = registry_commit(m->registry);
+	if (err) {
+		registry_rollback(m->registry);
+		return -EIO;
+	}
+	for (unsigned i = first; i < m->count; i++)
+		if (m->all[i]->heard)
+			m->all[i]->stored = m->all[i]->version;
+	return 0;
+}
+
 static void load_node(void *owner, const struct registry_node *row)
 {
 	(void)members_add(owner, row);
@@ -95,6 +192,7 @@ int members_load(struct members *m, struct registry *r)
 	if (!m->removed)
 		return -ENOMEM;
 	if (registry_each_node(r, load_node, m) ||
+	    registry_each_published(r, load_published, m) ||
 	    registry_each_removed(r, MEMBERS_REMOVED_MAX, note_removed, m))
 		return -EIO;
 	if (m->removed_count == MEMBERS_REMOVED_MAX)
@@ -105,13 +203,18 @@ int members_load(struct members *m, struct registry *r)
 	return reserve_versions(m);
 }
 
+static void free_member(struct member *n)
+{
+	record_node_done(&n->node);
+	text_done(&n->record);
+	free(n->routes);
+	free(n);
+}
+
 void members_done(struct members *m)
 {
-	for (unsigned i = 0; i < m->count; i++) {
-		record_node_done(&m->all[i]->node);
-		free(m->all[i]->routes);
-		free(m->all[i]);
-	}
+	for (unsigned i = 0; i < m->count; i++)
+		free_member(m->all[i]);
 	free(m->all);
 	free(m->removed);
 	access_done(&m->access);
@@ -160,6 +263,17 @@ void members_touch(struct members *m, struct member *n)
 	n->version = version ? version : ++m->version;
 }
 
+void members_set_online(struct members *m, struct member *n, bool online)
+{
+	uint64_t version;
+
+	if (n->node.online == online)
+		return;
+	version = members_next_version(m);
+	n->node.online = online;
+	n->presence = version ? version : ++m->version;
+}
+
 void members_relays_changed(struct members *m)
 {
 	uint64_t version = members_next_version(m);
@@ -189,9 +303,7 @@ int members_remove(struct members *m, struct member *n)
 		m->guests--;
 		members_changed(m, n->gateway, version);
 	}
-	record_node_done(&n->node);
-	free(n->routes);
-	free(n);
+	free_member(n);
 	return 0;
 }
 

@@ -22,6 +22,7 @@
 #include "coord/access.h"
 #include "coord/netmap.h"
 #include "coord/registry.h"
+#include "coord/text.h"
 #include "crypto/key.h"
 
 struct session;
@@ -42,7 +43,8 @@ struct member_offer { /* of a node that relays for others: coord/peerrelays.h */
 struct member {
 	struct registry_node row;
 	struct netmap_node node; /* what others see */
-	uint64_t version; /* of the last change of any kind */
+	uint64_t version; /* of the last change of its record, but for online */
+	uint64_t presence; /* of the last change of online; 0: before this run */
 	uint64_t hidden; /* when others may last have lost sight of it */
 	uint64_t changed; /* what it is (tags, routes, approval): it gets a whole map */
 	unsigned place; /* in all */
@@ -50,6 +52,11 @@ struct member {
 	unsigned guests; /* it serves so many */
 	bool lapsed; /* its membership has expired, and all have been told */
 	struct session *session; /* NULL: offline */
+	bool takes_brief; /* its program said "brief" (coord/proto.h) */
+	bool heard; /* the record is what it has published, in this run or before */
+	uint64_t stored; /* version of the record in the registry */
+	struct text record; /* as JSON, of the version record_at */
+	uint64_t record_at;
 	struct member_route *routes; /* heap */
 	unsigned route_count;
 };
@@ -99,8 +106,20 @@ uint64_t members_next_version(struct members *m);
 struct member *members_add(struct members *m, const struct registry_node *row);
 /* members_remove() - from registry and memory; frees it; 0 or -EIO */
 must_check int members_remove(struct members *m, struct member *n);
-/* members_touch() - something that others see has changed */
+/* members_touch() - something that others see has changed, but for online */
 void members_touch(struct members *m, struct member *n);
+/* members_set_online() - by whether it has a session; costs the others an id, not a
+ * record */
+void members_set_online(struct members *m, struct member *n, bool online);
+/* members_unstored() - has members_store() anything to do? */
+bool members_unstored(const struct members *m);
+/* members_store() - the records that have changed, with their versions: before anybody is
+ * told, so that a node that says which version it holds is believed after a restart; one
+ * transaction. 0 or -EIO: the next call tries again */
+must_check int members_store(struct members *m);
+/* members_unhear() - others will be told to forget it, which is not stored: when it
+ * publishes again that is news to them, after a restart, too; 0 or -EIO */
+must_check int members_unhear(struct members *m, struct member *n);
 /* members_changed() - what decides whom it may reach has changed; written already */
 void members_changed(struct members *m, struct member *n, uint64_t version);
 /* members_relays_changed() - everybody's list of relays may be another one */
@@ -122,6 +141,12 @@ bool members_sees_by(const struct members *m, const struct access *a,
 /* members_settle() - after members or policy have changed, before maps are made */
 void members_settle(struct members *m);
 
+struct members_part { /* a netmap message */
+	const char *text; /* JSON; until send() returns */
+	size_t n; /* 0: no memory; those that follow must not be sent either */
+	bool full, first; /* of a whole map; of its parts or a delta's */
+};
+
 /**
  * members_policy_map() - What a new policy changes for a node that holds m->version - 1,
  *                        or whatever `from` says, of the old one
@@ -129,13 +154,15 @@ void members_settle(struct members *m);
  */
 void members_policy_map(struct members *m, const struct access *before,
 			const struct member *viewer, uint64_t from, uint64_t now_s,
-			void (*send)(void *owner, json_t *o), void *owner);
+			void (*send)(void *owner, const struct members_part *part),
+			void *owner);
 
 /**
  * members_map() - The netmap messages for one node; none if nothing has changed for it
  * @from: Version that it holds; a whole map if members_can_delta() says no
- * @send: Called once or, for a big map, several times; takes the reference
+ * @send: Called once or, for a big map, several times
  * Return: something was sent
  */
 bool members_map(struct members *m, const struct member *viewer, uint64_t from,
-		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner);
+		 uint64_t now_s,
+		 void (*send)(void *owner, const struct members_part *part), void *owner);

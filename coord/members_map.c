@@ -12,6 +12,7 @@
 
 enum {
 	SMALL_RULES = 10000, /* octets of rules that may share a message with peers */
+	PART_OCTETS = PROTO_MESSAGE_MAX / 2, /* of records in one message */
 };
 
 static void set_relays(json_t *o, const struct members *m,
@@ -52,7 +53,6 @@ static json_t *map_frame(const struct members *m, const struct member *viewer,
 	proto_set_text(o, "sign", sign_public_text(&m->sign, sign));
 	set_relays(o, m, viewer, now_s);
 	set_self(o, viewer);
-	json_object_set_new(o, "peers", json_array());
 	return o;
 }
 
@@ -60,18 +60,56 @@ static json_t *map_frame(const struct members *m, const struct member *viewer,
 
 /* A message being filled; when it is full it leaves, and the next is begun. */
 struct parts {
-	const struct members *m;
-	bool full;
+	struct members *m;
+	const struct member *viewer;
+	bool full, begun; /* begun: the first has left */
 	uint64_t from;
-	json_t *o, *peers;
-	void (*send)(void *owner, json_t *o);
+	json_t *o; /* all but the texts below */
+	struct text rules, online, offline, peers; /* the lists without brackets */
+	unsigned peer_count;
+	void (*send)(void *owner, const struct members_part *part);
 	void *owner;
 };
 
-static void begin(struct parts *p, json_t *o)
+static void add_list(struct text *t, const char *name, const struct text *list)
 {
-	p->o = o;
-	p->peers = json_object_get(o, "peers");
+	text_add_string(t, ",\"");
+	text_add_string(t, name);
+	text_add_string(t, "\":[");
+	text_add_text(t, list);
+	text_add_string(t, "]");
+}
+
+static void leave(struct parts *p)
+{
+	struct text t = { 0 };
+
+	text_add_json(&t, p->o);
+	p->o = NULL;
+	t.n -= t.n > 0; /* the bracket that ends the object */
+	if (p->rules.n) {
+		text_add_string(&t, ",\"rules\":");
+		text_add_text(&t, &p->rules);
+	}
+	if (p->online.n)
+		add_list(&t, "online", &p->online);
+	if (p->offline.n)
+		add_list(&t, "offline", &p->offline);
+	add_list(&t, "peers", &p->peers);
+	text_add_string(&t, "}");
+	p->send(p->owner, &(struct members_part){ t.p, t.failed ? 0 : t.n, p->full,
+						  !p->begun });
+	text_done(&t);
+	p->begun = true;
+}
+
+static void done(struct parts *p)
+{
+	json_decref(p->o);
+	text_done(&p->rules);
+	text_done(&p->online);
+	text_done(&p->offline);
+	text_done(&p->peers);
 }
 
 /* Parts of a whole map are taken together. Each part of a delta goes from the old
@@ -85,47 +123,85 @@ static void next_part(struct parts *p)
 		proto_set_bool(p->o, "more", true);
 	else
 		proto_set_number(p->o, "version", p->from);
-	p->send(p->owner, p->o);
-	json_object_set_new(o, "peers", json_array());
+	leave(p);
 	if (p->full) {
 		proto_set_bool(o, "full", true);
 	} else {
 		proto_set_number(o, "from", p->from);
 		proto_set_number(o, "version", p->m->version);
 	}
-	begin(p, o);
+	p->o = o;
+	p->peer_count = 0;
+	text_clear(&p->rules);
+	text_clear(&p->online);
+	text_clear(&p->offline);
+	text_clear(&p->peers);
 }
 
-static void add_peer(struct parts *p, const struct member *n)
+/* record_of() - written once for each version of it, not for each who is told */
+static const struct text *record_of(struct member *n)
 {
-	if (json_array_size(p->peers) == PROTO_PART_PEERS)
+	uint64_t at = n->version > n->presence ? n->version : n->presence;
+
+	if (n->record_at != at) {
+		text_clear(&n->record);
+		text_add_json(&n->record, record_node_json(&n->node));
+		n->record_at = n->record.failed ? 0 : at;
+	}
+	return &n->record;
+}
+
+static void add_peer(struct parts *p, struct member *n)
+{
+	if (p->peer_count == PROTO_PART_PEERS || p->peers.n > PART_OCTETS)
 		next_part(p);
-	json_array_append_new(p->peers, record_node_json(&n->node));
+	if (p->peer_count++)
+		text_add_string(&p->peers, ",");
+	text_add_text(&p->peers, record_of(n));
+}
+
+static void add_id(struct text *list, uint64_t id)
+{
+	if (list->n)
+		text_add_string(list, ",");
+	text_add_number(list, id);
+}
+
+/* add_change() - what is new of a peer since p->from: its record, or only whether it is
+ * online. After a restart all are offline but those that are named. */
+static void add_change(struct parts *p, struct member *n)
+{
+	bool reset = p->from < p->m->boot;
+	bool presence = reset ? n->session != NULL : n->presence > p->from;
+
+	if (n->version > p->from || (presence && !p->viewer->takes_brief))
+		add_peer(p, n);
+	else if (presence)
+		add_id(n->session ? &p->online : &p->offline, n->row.id);
 }
 
 /* Big rules leave in a part of their own. */
-static void add_rules(struct parts *p, struct members *m, const struct member *viewer)
+static void add_rules(struct parts *p)
 {
-	json_t *rules = access_rules(&m->access, viewer, m->all, m->count);
+	struct members *m = p->m;
 
-	json_object_set_new(p->o, "rules", rules);
-	if (json_string_length(json_object_get(rules, "allow")) +
-		    40 * json_array_size(json_object_get(rules, "sources")) >
-	    SMALL_RULES)
+	access_rules(&m->access, p->viewer, m->all, m->count, &p->rules);
+	if (p->rules.n > SMALL_RULES)
 		next_part(p);
 }
 
-static void send_full(struct members *m, const struct member *viewer, uint64_t now_s,
-		      struct parts *p)
+static void send_full(struct parts *p, uint64_t now_s)
 {
+	struct members *m = p->m;
+
 	p->full = true;
-	begin(p, map_frame(m, viewer, now_s));
+	p->o = map_frame(m, p->viewer, now_s);
 	proto_set_bool(p->o, "full", true);
-	add_rules(p, m, viewer);
+	add_rules(p);
 	for (unsigned i = 0; i < m->count; i++)
-		if (members_sees(m, viewer, m->all[i], now_s))
+		if (members_sees(m, p->viewer, m->all[i], now_s))
 			add_peer(p, m->all[i]);
-	p->send(p->owner, p->o);
+	leave(p);
 }
 
 static json_t *removed_since(const struct members *m, uint64_t from,
@@ -156,7 +232,6 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 		proto_set_bool(o, "reset", true);
 	} else {
 		o = proto_new(PROTO_NETMAP);
-		json_object_set_new(o, "peers", json_array());
 		proto_set_number(o, "version", m->version);
 		if (m->relays_version > from)
 			set_relays(o, m, viewer, now_s);
@@ -168,43 +243,38 @@ static json_t *delta_frame(const struct members *m, const struct member *viewer,
 	return o;
 }
 
-static bool says_nothing(const json_t *o)
+static bool says_nothing(const struct parts *p)
 {
-	return !json_object_get(o, "self") && !json_object_get(o, "rules") &&
-	       !json_object_get(o, "relays") &&
-	       !json_array_size(json_object_get(o, "removed")) &&
-	       !json_array_size(json_object_get(o, "peers"));
+	return !p->begun && !json_object_get(p->o, "self") &&
+	       !json_object_get(p->o, "relays") &&
+	       !json_array_size(json_object_get(p->o, "removed")) && !p->rules.n &&
+	       !p->online.n && !p->offline.n && !p->peers.n;
 }
 
-static bool send_delta(const struct members *m, const struct member *viewer,
-		       uint64_t from, uint64_t now_s, struct parts *p)
+static bool send_delta(struct parts *p, uint64_t now_s)
 {
-	bool reset = from < m->boot;
+	struct members *m = p->m;
 
-	begin(p, delta_frame(m, viewer, from, now_s));
-	for (unsigned i = 0; i < m->count; i++) {
-		const struct member *n = m->all[i];
-
-		if (members_sees(m, viewer, n, now_s) &&
-		    (n->version > from || (reset && n->session)))
-			add_peer(p, n);
-	}
-	if (says_nothing(p->o)) {
-		json_decref(p->o);
+	p->o = delta_frame(m, p->viewer, p->from, now_s);
+	for (unsigned i = 0; i < m->count; i++)
+		if (members_sees(m, p->viewer, m->all[i], now_s))
+			add_change(p, m->all[i]);
+	if (says_nothing(p))
 		return false;
-	}
-	p->send(p->owner, p->o);
+	leave(p);
 	return true;
 }
 
 void members_policy_map(struct members *m, const struct access *before,
 			const struct member *viewer, uint64_t from, uint64_t now_s,
-			void (*send)(void *owner, json_t *o), void *owner)
+			void (*send)(void *owner, const struct members_part *part),
+			void *owner)
 {
-	struct parts p = { .m = m, .from = from, .send = send, .owner = owner };
+	struct parts p = { .m = m, .viewer = viewer, .from = from, .send = send,
+			   .owner = owner };
 	json_t *removed;
 
-	begin(&p, delta_frame(m, viewer, from, now_s));
+	p.o = delta_frame(m, viewer, from, now_s);
 	removed = json_object_get(p.o, "removed");
 	for (unsigned i = 0; i < m->count; i++)
 		if (members_sees_by(m, before, viewer, m->all[i], now_s) &&
@@ -212,24 +282,33 @@ void members_policy_map(struct members *m, const struct access *before,
 			json_array_append_new(
 				removed,
 				json_integer((json_int_t)m->all[i]->row.id));
-	add_rules(&p, m, viewer);
-	for (unsigned i = 0; i < m->count; i++)
-		if (members_sees(m, viewer, m->all[i], now_s) &&
-		    (m->all[i]->version > from ||
-		     !members_sees_by(m, before, viewer, m->all[i], now_s)))
+	add_rules(&p);
+	for (unsigned i = 0; i < m->count; i++) {
+		if (!members_sees(m, viewer, m->all[i], now_s))
+			continue;
+		if (members_sees_by(m, before, viewer, m->all[i], now_s))
+			add_change(&p, m->all[i]);
+		else
 			add_peer(&p, m->all[i]);
-	p.send(p.owner, p.o);
+	}
+	leave(&p);
+	done(&p);
 }
 
 bool members_map(struct members *m, const struct member *viewer, uint64_t from,
-		 uint64_t now_s, void (*send)(void *owner, json_t *o), void *owner)
+		 uint64_t now_s,
+		 void (*send)(void *owner, const struct members_part *part), void *owner)
 {
-	struct parts p = { .m = m, .from = from, .send = send, .owner = owner };
+	struct parts p = { .m = m, .viewer = viewer, .from = from, .send = send,
+			   .owner = owner };
+	bool sent = true;
 
 	members_settle(m);
 	if (members_can_delta(m, from) && viewer->changed <= from &&
 	    m->access.version <= from)
-		return send_delta(m, viewer, from, now_s, &p);
-	send_full(m, viewer, now_s, &p);
-	return true;
+		sent = send_delta(&p, now_s);
+	else
+		send_full(&p, now_s);
+	done(&p);
+	return sent;
 }

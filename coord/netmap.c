@@ -351,6 +351,22 @@ static bool frame_read(const json_t *o, bool full, struct netmap *next)
 	       prefix_contains(&next->overlay[1], &n.v6);
 }
 
+/* set_online() - of the peers with these ids; what we do not have is left out */
+static void set_online(struct draft *d, const json_t *ids, bool online)
+{
+	struct netmap_node key = { 0 }, *n;
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(ids, i, o) {
+		key.id = (uint64_t)json_integer_value(o);
+		n = d->count ? bsearch(&key, d->peers, d->count, sizeof(key),
+				       by_id) : NULL;
+		if (n)
+			n->online = online;
+	}
+}
+
 static int build_peers(const struct netmap *m, const json_t *o, bool full,
 		       struct netmap *next)
 {
@@ -373,6 +389,8 @@ static int build_peers(const struct netmap *m, const json_t *o, bool full,
 		free_peers(d.peers, d.count);
 		return -EINVAL;
 	}
+	set_online(&d, json_object_get(o, "online"), true);
+	set_online(&d, json_object_get(o, "offline"), false);
 	next->peers = d.peers;
 	next->peer_count = d.count;
 	next->guest_count = 0;

@@ -145,23 +145,26 @@ void proto_set_octets(json_t *o, const char *member, const void *p, size_t n)
 	secret_wipe(text, sizeof(text));
 }
 
+bool proto_send_text(struct stream *s, struct channel *c, const char *text, size_t n)
+{
+	uint8_t *sealed = n && n <= PROTO_MESSAGE_MAX ? malloc(n + CHANNEL_TAG) :
+							NULL;
+	size_t sealed_n = sealed ? channel_seal(c, text, n, sealed) : 0;
+	bool ok = sealed_n && stream_send(s, sealed, sealed_n);
+
+	free(sealed);
+	return ok;
+}
+
 bool proto_send(struct stream *s, struct channel *c, json_t *o)
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	size_t n = text ? strlen(text) : 0;
-	uint8_t *sealed = n && n <= PROTO_MESSAGE_MAX ? malloc(n + CHANNEL_TAG) :
-							NULL;
-	bool ok = false;
+	bool ok = proto_send_text(s, c, text, n);
 
 	json_decref(o);
-	if (sealed) {
-		size_t sealed_n = channel_seal(c, text, n, sealed);
-
-		ok = sealed_n && stream_send(s, sealed, sealed_n);
-	}
 	if (text)
 		secret_wipe(text, n);
 	free(text);
-	free(sealed);
 	return ok;
 }

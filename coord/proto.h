@@ -11,9 +11,12 @@
  * Keys are wg(8)'s base64, octets base64, addresses, endpoints and prefixes text.
  *
  *   client to server
- *   join     secret, tunnel, hostname, fast_aes, instance      with the invite's secret; logs in too
- *   login    tunnel, hostname, fast_aes, instance, network, version, expires
+ *   join     secret, tunnel, hostname, fast_aes, instance, brief
+ *              with the invite's secret; logs in too
+ *   login    tunnel, hostname, fast_aes, instance, network, version, expires, brief
  *              version of the map that it holds, and when it says that we expire; instance: random, of the running program
+ *              brief: it knows the lists `online` and `offline` of a netmap; who does not
+ *              gets whole records
  *   resync                                              a delta did not fit: send it whole
  *   publish  generation, candidates [..], rtt [..]      rtt in ms by position in relays
  *            routes [..]                                subnets it offers, all of them
@@ -27,14 +30,15 @@
  *   welcome  id, name, time, seen                       join or login done; time: s since 1970;
  *              seen: the endpoint that this channel comes from, by TCP
  *   netmap   full, more, from, version, reset, network, overlay [v4, v6], self, peers [..],
- *            removed [id..], relays [..], peer_relays [..], sign,
- *            rules, waiting, expires
+ *            removed [id..], online [id..], offline [id..], relays [..], peer_relays [..],
+ *            sign, rules, waiting, expires
  *              peer_relays: nodes that relay; comes with relays; a release that does not
  *              know it does without; sign: key of the tokens' signatures
  *              full: all there is; more: parts follow, take them together
  *              else the difference between versions `from` and `version`; a record replaces
- *              that of its id; reset: all peers but those in it are offline; members that
- *              did not change are missing; rules: see coord/rules.h, null: none;
+ *              that of its id; online, offline: of peers whose records are as they were;
+ *              reset: all peers but those in it are offline; members that did not change
+ *              are missing; rules: see coord/rules.h, null: none;
  *              waiting (beside self): an administrator has yet to approve this node
  *              expires (beside self or alone): end of our membership, s since 1970, or 0
  *   signal   from, m
@@ -130,3 +134,5 @@ struct stream;
 
 /* proto_send() - seal and queue; takes the reference; false: not sent, close */
 bool proto_send(struct stream *s, struct channel *c, json_t *o);
+/* proto_send_text() - the same with n octets of JSON */
+bool proto_send_text(struct stream *s, struct channel *c, const char *text, size_t n);

@@ -24,8 +24,11 @@
 #include "coord/session.h"
 #include "relay/token.h"
 
+/* What a push to one node costs in all is well below 50 us: rests keep the processor free
+ * for those who come in. */
 static const nsec_t login_timeout = SEC(10), push_delay = MSEC(20),
-		    tick_every = SEC(1);
+		    tick_every = SEC(1), rest_of_one = USEC(250),
+		    rest_longest = SEC(1);
 
 uint64_t server_wall_s(void)
 {
@@ -34,10 +37,14 @@ uint64_t server_wall_s(void)
 
 static void arm_push(struct server *s, nsec_t delay)
 {
+	nsec_t at = nsec_add(time_now(), delay);
+
 	if (s->push_armed && delay)
 		return;
+	if (delay)
+		at = nsec_max(at, s->push_rest);
 	s->push_armed = true;
-	loop_timer_at(&s->push, nsec_add(time_now(), delay));
+	loop_timer_at(&s->push, at);
 }
 
 void server_push_soon(struct server *s)
@@ -59,9 +66,8 @@ static void detach(struct session *x)
 	if (!n || n->session != x)
 		return;
 	n->session = NULL;
-	n->node.online = false;
+	members_set_online(&x->server->members, n, false);
 	peerrelays_online(&x->server->members, n, false, time_now());
-	members_touch(&x->server->members, n);
 	arm_push(x->server, push_delay);
 	log_info("node %s: offline", n->row.name);
 }
@@ -105,22 +111,40 @@ void server_tell_error(struct session *x, const char *code, const char *text,
 
 /* ---- what we push ---- */
 
-static void send_part(void *owner, json_t *o)
+void server_tell_part(void *owner, const struct members_part *part)
 {
 	struct session *x = owner;
 
-	x->server->stats.full_maps += proto_bool(o, "full") &&
-				      json_object_get(o, "self");
-	x->server->stats.deltas += !proto_bool(o, "full");
-	server_tell(x, o);
+	x->server->stats.full_maps += part->full && part->first;
+	x->server->stats.deltas += !part->full;
+	/* A last part without one before it would pass for the whole. */
+	if (!x->lost)
+		x->lost = !proto_send_text(x->stream, x->channel, part->text, part->n);
+}
+
+/* server_told() - a node that misses something is told anew with the next push */
+void server_told(struct session *x)
+{
+	if (x->lost)
+		log_warn("node %s: its map could not be sent; it gets a whole one with "
+			 "the next change", x->member->row.name);
+	x->sent = x->lost ? 0 : x->server->members.version;
+	x->lost = false;
+}
+
+void server_store(struct server *s)
+{
+	if (members_store(&s->members) < 0)
+		log_warn("what nodes have published cannot be stored: %s",
+			 registry_error(s->p.registry));
 }
 
 static void send_map(struct session *x, uint64_t from)
 {
 	/* What says nothing is not sent: the node keeps its version, and so do we. */
 	if (members_map(&x->server->members, x->member, from, server_wall_s(),
-			send_part, x))
-		x->sent = x->server->members.version;
+			server_tell_part, x))
+		server_told(x);
 	else
 		x->sent = from;
 }
@@ -145,10 +169,17 @@ void server_send_token(struct session *x, nsec_t now)
 
 void server_push(struct server *s)
 {
+	nsec_t rest = 0;
+
 	s->push_armed = false;
-	for (struct session *x = s->sessions; x; x = x->next)
-		if (x->member && x->sent < s->members.version)
-			send_map(x, x->sent);
+	server_store(s);
+	for (struct session *x = s->sessions; x; x = x->next) {
+		if (!x->member || x->sent >= s->members.version)
+			continue;
+		send_map(x, x->sent);
+		rest += rest_of_one;
+	}
+	s->push_rest = nsec_add(time_now(), nsec_min(rest, rest_longest));
 }
 
 static void on_push(struct loop_timer *t, nsec_t now)
@@ -176,6 +207,18 @@ static void on_tick(struct loop_timer *t, nsec_t now)
 
 /* ---- what we hear ---- */
 
+/* first_map() - at once, but with the next push when there is something to be stored
+ * before: in a storm that is one transaction for all who come in meanwhile */
+static void first_map(struct session *x, uint64_t held)
+{
+	const struct members *m = &x->server->members;
+
+	if (!members_unstored(m))
+		send_map(x, held);
+	else
+		x->sent = members_can_delta(m, held) ? held : 0;
+}
+
 void server_welcome(struct session *x, struct member *n, const json_t *o)
 {
 	struct server *s = x->server;
@@ -184,7 +227,6 @@ void server_welcome(struct session *x, struct member *n, const json_t *o)
 	char at[ADDR_TEXT];
 	struct session *older = n->session;
 	uint64_t held = proto_number(o, "version");
-	bool was_online = n->node.online;
 
 	x->member = n;
 	json_decref(x->held);
@@ -193,10 +235,9 @@ void server_welcome(struct session *x, struct member *n, const json_t *o)
 	n->session = x;
 	if (older && older != x)
 		server_close(older);
-	n->node.online = true;
+	n->takes_brief = proto_bool(o, "brief");
+	members_set_online(&s->members, n, true);
 	peerrelays_online(&s->members, n, true, time_now());
-	if (!was_online)
-		members_touch(&s->members, n);
 	s->stats.logins++;
 	proto_set_number(w, "id", n->row.id);
 	proto_set_text(w, "name", n->row.name);
@@ -204,7 +245,7 @@ void server_welcome(struct session *x, struct member *n, const json_t *o)
 	proto_set_text(w, "seen", endpoint_text(&seen, at));
 	server_tell(x, w);
 	server_send_token(x, time_now());
-	send_map(x, proto_number(o, "network") == s->p.network ? held : 0);
+	first_map(x, proto_number(o, "network") == s->p.network ? held : 0);
 	arm_push(s, push_delay);
 	log_info("node %s: online from %s", n->row.name, stream_peer(x->stream));
 }
@@ -275,14 +316,12 @@ static void on_publish(struct session *x, const json_t *o)
 	if (routes || carries)
 		arm_push(x->server, push_delay);
 	old = *n;
-	n->generation = (uint32_t)proto_number(o, "generation");
-	record_candidates_read(json_object_get(o, "candidates"), &n->candidates);
-	record_rtt_read(json_object_get(o, "rtt"), n->relay_rtt_ms);
-	record_peer_rtt_read(json_object_get(o, "peer_rtt"), n->peer_rtt);
+	record_published_read(o, n);
 	attest(&n->candidates, &seen);
 	/* What changes nothing is told to nobody. */
-	if (!memcmp(&old, n, sizeof(old)))
+	if (x->member->heard && !memcmp(&old, n, sizeof(old)))
 		return;
+	x->member->heard = true;
 	members_touch(&x->server->members, x->member);
 	arm_push(x->server, push_delay);
 }
@@ -355,6 +394,7 @@ static void take_of_member(struct session *x, enum proto_type type, json_t *o)
 		on_login(x, o);
 		return;
 	case PROTO_RESYNC:
+		server_store(x->server);
 		send_map(x, 0);
 		return;
 	case PROTO_PUBLISH:

@@ -55,6 +55,8 @@ static void told_anew(struct server *s, struct member *n, bool lapsed)
 static void lapse(struct server *s, struct member *n)
 {
 	told_anew(s, n, true);
+	if (members_unhear(&s->members, n) < 0)
+		log_error("node %s: %s", n->row.name, database);
 	peerrelays_forget(&s->members, n);
 	if (s->p.node_removed)
 		s->p.node_removed(s->p.owner, &n->row.tunnel);

@@ -52,14 +52,6 @@ bool server_load_policy(struct server *s, char why[static 256])
 
 /* ---- telling ---- */
 
-static void send_part(void *owner, json_t *o)
-{
-	struct session *x = owner;
-
-	x->server->stats.deltas++;
-	server_tell(x, o);
-}
-
 /* put_in_force() - nodes get what differs between the old access and the new */
 static void put_in_force(struct server *s, struct policy *p, uint64_t version)
 {
@@ -69,6 +61,7 @@ static void put_in_force(struct server *s, struct policy *p, uint64_t version)
 	m->access = (struct access){ .policy = p, .version = version,
 				     .stale = true };
 	members_settle(m);
+	server_store(s);
 	if (m->offer_count) /* who may use which is another question now */
 		m->relays_version = version;
 	for (struct session *x = s->sessions; x; x = x->next) {
@@ -77,8 +70,8 @@ static void put_in_force(struct server *s, struct policy *p, uint64_t version)
 		if (x->sent < before.version || x->sent < x->member->changed)
 			continue; /* it gets a whole map, with the next push */
 		members_policy_map(m, &before, x->member, x->sent,
-				   server_wall_s(), send_part, x);
-		x->sent = m->version;
+				   server_wall_s(), server_tell_part, x);
+		server_told(x);
 	}
 	access_done(&before);
 	server_push(s);

@@ -18,6 +18,7 @@ struct session {
 	nsec_t bucket; /* when the rate bucket is full again */
 	nsec_t token_renewal;
 	uint64_t sent; /* version of the map that it has */
+	bool lost; /* of what it is being told */
 	uint64_t instance; /* of the program at the other end; 0: it does not say */
 	json_t *waiting; /* login that waits for an older session's sign of life */
 	nsec_t waits_since;
@@ -35,6 +36,7 @@ struct server {
 	nsec_t patience_due; /* NSEC_NEVER: nobody waits */
 	struct loop_timer patience; /* with older sessions that do not answer */
 	bool push_armed;
+	nsec_t push_rest; /* no push before, but those that must not wait */
 	bool approve; /* new nodes wait for approval */
 	uint64_t expiry_s; /* a membership's life without contact; 0: for ever */
 	uint64_t alive_s; /* noted in the registry */
@@ -44,6 +46,9 @@ struct server {
 
 uint64_t server_wall_s(void);
 void server_tell(struct session *x, json_t *o); /* takes the reference */
+void server_tell_part(void *owner, const struct members_part *part); /* a session */
+/* server_told() - a session has all parts of what there is to tell */
+void server_told(struct session *x);
 void server_tell_error(struct session *x, const char *code, const char *text,
 		       bool final);
 /* server_close() - once all is sent; frees the session */
@@ -52,10 +57,13 @@ void server_close(struct session *x);
 void server_log_in(struct session *x, json_t *o);
 /* server_welcome() - logged in, as the message says; ends an older session */
 void server_welcome(struct session *x, struct member *n, const json_t *login);
-/* server_push_soon() - together with what changes in the next milliseconds */
+/* server_push_soon() - together with what changes in the next milliseconds; after a push
+ * to many, in the next tenths of a second */
 void server_push_soon(struct server *s);
 /* server_push_at_once() - in this turn of the loop, after what is being done */
 void server_push_at_once(struct server *s);
+/* server_store() - what is about to be told: members_store() */
+void server_store(struct server *s);
 /* server_push() - what has changed to all, now */
 void server_push(struct server *s);
 /* server_send_token() - admission to the relays */

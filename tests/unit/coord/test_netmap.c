@@ -84,6 +84,28 @@ static void full_then_deltas(void **state)
 	netmap_done(&m);
 }
 
+static void who_is_online_comes_by_ids(void **state)
+{
+	struct netmap m;
+
+	(void)state;
+	netmap_init(&m);
+	assert_int_equal(apply(&m, FULL(NODE(2, "b", C, 2) "," NODE(3, "c", D, 3))), 0);
+	assert_int_equal(apply(&m, DELTA(10, 11, ",\"offline\":[3,99,-1,\"2\",null]")),
+			 0);
+	check(&m, 11, "b+ c- ");
+	assert_int_equal(apply(&m, DELTA(11, 12, ",\"online\":[3],\"offline\":[2],"
+					 "\"peers\":[" NODE(4, "d", E, 4) "]")), 0);
+	check(&m, 12, "b- c+ d+ ");
+	assert_int_equal(apply(&m, DELTA(12, 13, ",\"reset\":true,\"online\":[2]")),
+			 0);
+	check(&m, 13, "b+ c- d- ");
+	assert_int_equal(m.peers[0].candidates.count, 1);
+	assert_int_equal(apply(&m, DELTA(13, 14, ",\"online\":7,\"offline\":{}")), 0);
+	check(&m, 14, "b+ c- d- ");
+	netmap_done(&m);
+}
+
 static void a_poisoned_record_is_skipped_alone(void **state)
 {
 	static const char *const poison[] = {
@@ -266,6 +288,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(full_then_deltas),
+		cmocka_unit_test(who_is_online_comes_by_ids),
 		cmocka_unit_test(a_poisoned_record_is_skipped_alone),
 		cmocka_unit_test(refused_routes_leave_the_record),
 		cmocka_unit_test(an_unusable_map_changes_nothing),
