@@ -301,10 +301,11 @@ static int run_route(const struct settings *s, int argc, char **argv)
 
 static int run_status(const struct settings *s, int argc, char **argv)
 {
+	bool good = argc == 1 || (argc == 2 && !strcmp(argv[1], "--json"));
 	json_t *result;
-	int status = argc > 2 ? wrong_usage("status takes only --json, not ",
-					    argv[1], NULL) :
-				ask(s, request_of("status"), &result);
+	int status = good ? ask(s, request_of("status"), &result) :
+			    wrong_usage("status takes only --json, not ",
+					argv[argc - 1], NULL);
 
 	if (status)
 		return status;
