@@ -15,6 +15,8 @@ void figures_drops(struct node *n, uint64_t out[static DROP_COUNT])
 		out[d] = atomic_load(&n->drops.n[d]);
 		for (unsigned i = 0; n->up && i < n->worker_count; i++)
 			out[d] += atomic_load(&n->workers[i].drops.n[d]);
+		if (n->up)
+			out[d] += atomic_load(&n->stream_worker.drops.n[d]);
 	}
 }
 
