@@ -328,7 +328,7 @@ static const struct command commands[] = {
 	{ "revive", true, revive_node },
 	{ "status", false, show_status },
 	{ "relay-add", true, add_relay }, { "relay-remove", true, remove_relay },
-	{ "relay-list", false, list_relays },
+	{ "relay-list", true, list_relays },
 	{ "routes", true, list_routes },
 	{ "approve", true, approve_node }, { "set", true, set_setting },
 	{ "policy-check", true, check_policy },
@@ -450,25 +450,27 @@ static void on_caller(struct loop_watch *w, nsec_t now)
 {
 	struct admin *a = container_of(w, struct admin, watch);
 	int fd = accept4(w->fd, NULL, NULL, SOCK_CLOEXEC);
-	struct timeval limit = { .tv_sec = 1 };
 	struct caller *c = NULL;
-	unsigned i = 0;
+	struct timeval limit;
+	unsigned i = 0, places;
 
 	(void)now;
 	if (fd < 0)
 		return;
-	while (i < ADMIN_CONNECTIONS_MAX && a->callers[i])
+	places = may_change(fd) ? ADMIN_CONNECTIONS_MAX : ADMIN_READERS_MAX;
+	while (i < places && a->callers[i])
 		i++;
-	if (i < ADMIN_CONNECTIONS_MAX)
+	if (i < places)
 		c = calloc(1, sizeof(*c));
 	if (!c || loop_watch_add(a->p.loop, &c->watch, fd, on_readable)) {
 		free(c);
 		close(fd);
 		return;
 	}
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	c->admin = a;
 	c->may_change = may_change(fd);
+	limit = (struct timeval){ .tv_sec = c->may_change, .tv_usec = 1000 };
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	a->callers[i] = c;
 }
 

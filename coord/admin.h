@@ -24,6 +24,7 @@ enum {
 	ADMIN_LINE_MAX = 2 * POLICY_TEXT_MAX + 4096,
 	ADMIN_USES_MAX = 1000000, /* of an invite */
 	ADMIN_CONNECTIONS_MAX = 16,
+	ADMIN_READERS_MAX = 8, /* of these, who may only read: they cannot lock root out */
 	ADMIN_INVITE_S = 24 * 3600, /* an invite's life by default */
 };
 
