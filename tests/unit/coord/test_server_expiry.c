@@ -178,6 +178,31 @@ static void an_expired_node_waits_and_is_revived(void **state)
 	tear_down(&p);
 }
 
+/* Whoever holds an invite may bring an expired node back, too: as the member that it was. */
+static void an_expired_node_joins_anew(void **state)
+{
+	uint8_t secret[INVITE_SECRET_OCTETS];
+	struct ipaddr v4;
+	struct pair p;
+
+	(void)state;
+	set_up(&p);
+	v4 = p.b.map.self.v4;
+	assert_null(server_expire(p.net.server, "b"));
+	assert_true(net_run(&p.net, waits, &p.b));
+	assert_true(net_run(&p.net, sees_nobody, &p.a));
+	node_stop(&p.b);
+	net_invite(&p.net, false, FAR, secret);
+	memcpy(p.b.p.invite_secret, secret, sizeof(secret));
+	p.b.joined = false;
+	node_start(&p.b);
+	assert_true(net_run(&p.net, is_online, &p.b));
+	assert_true(net_run(&p.net, sees_peer, &p.a));
+	assert_true(ipaddr_eq(&p.b.map.self.v4, &v4));
+	assert_string_equal(p.b.map.self.name, "b");
+	tear_down(&p);
+}
+
 static void revival_outlives_a_restart_of_the_server(void **state)
 {
 	struct pair p;
@@ -226,6 +251,7 @@ int main(void)
 		cmocka_unit_test(who_stays_away_expires_and_all_forget_it),
 		cmocka_unit_test(a_clock_that_was_wrong_costs_nothing),
 		cmocka_unit_test(an_expired_node_waits_and_is_revived),
+		cmocka_unit_test(an_expired_node_joins_anew),
 		cmocka_unit_test(revival_outlives_a_restart_of_the_server),
 		cmocka_unit_test(who_waits_gets_nothing_else),
 	};

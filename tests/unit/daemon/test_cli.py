@@ -9,6 +9,7 @@
 # checked too. Speaks TAP.
 import json
 import os
+import pty
 import socket
 import subprocess
 import sys
@@ -53,10 +54,11 @@ def ping_result(*events):
 
 
 class Daemon:
-    """Answers one connection with the given lines, then closes."""
+    """Answers so many connections with the given lines, each, then closes."""
 
-    def __init__(self, lines):
-        self.request = None
+    def __init__(self, lines, connections=1):
+        self.request = None  # the last
+        self.connections = connections
         self.lines = lines
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(SOCKET)
@@ -67,15 +69,18 @@ class Daemon:
 
     def serve(self):
         try:
-            conn, _ = self.listener.accept()
-            with conn, conn.makefile("rb") as f:
-                self.request = json.loads(f.readline())
-                for line in self.lines:
-                    if not isinstance(line, bytes):
-                        line = json.dumps(line).encode() + b"\n"
-                    conn.sendall(line)
+            for _ in range(self.connections):
+                self.answer(self.listener.accept()[0])
         except OSError:
             pass  # adit had enough, or never came
+
+    def answer(self, conn):
+        with conn, conn.makefile("rb") as f:
+            self.request = json.loads(f.readline())
+            for line in self.lines:
+                if not isinstance(line, bytes):
+                    line = json.dumps(line).encode() + b"\n"
+                conn.sendall(line)
 
     def close(self):
         self.listener.shutdown(socket.SHUT_RDWR)
@@ -89,8 +94,8 @@ def run(args, stdin=""):
                           capture_output=True, text=True, timeout=30)
 
 
-def ask(args, lines, stdin=""):
-    daemon = Daemon(lines)
+def ask(args, lines, stdin="", connections=1):
+    daemon = Daemon(lines, connections)
     try:
         return run(args, stdin), daemon
     finally:
@@ -208,6 +213,68 @@ def check(name, good, seen=""):
         print("# " + str(seen).replace("\n", "\n# "))
 
 
+def on_terminal(**more):
+    """what status prints on a terminal"""
+    daemon = Daemon([ok(STATUS)])
+    env = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    master, slave = pty.openpty()
+    try:
+        with subprocess.Popen([ADIT, "--socket", SOCKET, "status"], stdout=slave,
+                              env={**env, **more}) as p:
+            os.close(slave)
+            text = b""
+            while True:
+                try:
+                    part = os.read(master, 65536)
+                except OSError:  # the other end is closed
+                    break
+                if not part:
+                    break
+                text += part
+        return text.decode(), p.returncode
+    finally:
+        os.close(master)
+        daemon.close()
+
+
+def colours():
+    for name, more, wanted in (("a terminal", {}, True),
+                               ("NO_COLOR", {"NO_COLOR": "1"}, False),
+                               ("an empty NO_COLOR", {"NO_COLOR": ""}, True)):
+        text, status = on_terminal(**more)
+        check("colours: " + name, status == 0 and "longer-name" in text
+              and ("\x1b[" in text) == wanted, text)
+
+
+KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+INVITE = "adit1:AS_IGOnothingthatanybodymayread"
+
+
+def bugreport():
+    """keys and invites are in what it reads, and not in what it prints"""
+    journal = os.path.join(FOLDER, "journalctl")
+    with open(journal, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\necho 'aditd: peer {KEY} at 192.0.2.77:41641'\n"
+                f"echo 'aditd: joins by {INVITE}'\n")
+    os.chmod(journal, 0o755)
+    status = dict(STATUS, self=dict(STATUS["self"], key=KEY), peers=[])
+    path = os.environ["PATH"]
+    os.environ["PATH"] = FOLDER + ":" + path
+    try:
+        for args in ([], ["--redact-addresses"]):
+            r, daemon = ask(["bugreport", *args], [ok(status)], connections=2)
+            text = r.stdout + r.stderr
+            check("bugreport " + " ".join(args), r.returncode == 0
+                  and daemon.request == {"cmd": "netcheck"}
+                  and "aditd: peer [key " in text
+                  and not any(s in text for s in (KEY, KEY[:8], INVITE[6:14]))
+                  and ("192.0.2.77" in text) == (not args)
+                  and ("100.90.0.1" in text) == (not args), r)
+    finally:
+        os.environ["PATH"] = path
+        os.remove(journal)
+
+
 def main():
     for name, args, lines, status, request, parts, never in ROWS:
         r, daemon = ask(args, lines)
@@ -244,6 +311,8 @@ def main():
           and "complete" not in r.stdout.replace("completion", ""), r)
     r = run(["complete"])
     check("complete", "netcheck\n" in r.stdout and "help" not in r.stdout, r)
+    colours()
+    bugreport()
     os.rmdir(FOLDER)
     print(f"1..{count}")
     return failed != 0
