@@ -485,6 +485,18 @@ void network_stop(struct node *n)
 	n->coord_says[0] = 0;
 }
 
+static void already_in(const struct node *n, char why[static 512])
+{
+	if (n->expired)
+		snprintf(why, 512, "this node's membership of the network of %.200s has "
+			 "expired; there, adit-coord revive %.64s brings it back; for "
+			 "another network run adit leave first", n->state.coord.url,
+			 n->netmap.self.name);
+	else
+		snprintf(why, 512, "this node is already in the network of %.300s; run "
+			 "adit leave first", n->state.coord.url);
+}
+
 int network_join(struct node *n, const char *invite, const char *hostname,
 		 char why[static 512])
 {
@@ -497,8 +509,7 @@ int network_join(struct node *n, const char *invite, const char *hostname,
 		return -EINVAL;
 	}
 	if (n->state.enrolled) {
-		snprintf(why, 512, "this node is already in the network of %.300s"
-			 "; run adit leave first", n->state.coord.url);
+		already_in(n, why);
 		return -EEXIST;
 	}
 	network_stop(n);

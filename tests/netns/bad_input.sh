@@ -134,6 +134,24 @@ surroundings() {
 		--udp-port 3578 --admin-socket "$LAB/srv/try.sock"
 	expect "a port that is taken" 1 "445"
 }
+# other_users - reading is for the socket's group, changing for its owner and root
+other_users() {
+	local sock=$LAB/a/adit.sock who
+	node_start a
+	chmod 711 "$LAB/a"
+	check "the socket is not for others" [ "$(stat -c %a "$sock")" = 660 ]
+	try a setpriv --reuid 65534 --regid 65534 --clear-groups "$ADIT" --socket "$sock" status
+	expect "status as another user" 4 "."
+	who="setpriv --reuid 65534 --regid $(stat -c %g "$sock") --clear-groups"
+	try a $who "$ADIT" --socket "$sock" version
+	check "a user of its group may read" [ "$STATUS" = 0 ]
+	for cmd in down leave "set hostname x" "join adit1:x" rotate-key netcheck; do
+		try a $who "$ADIT" --socket "$sock" $cmd
+		expect "adit $cmd as a user of its group" 4 "."
+	done
+	check "and nothing came of it" [ "$(adit a status --json | jq -r .state)" != stopped ]
+	node_kill a TERM
+}
 listening() { ns srv ss -Hltn "sport = :$1" | grep -q .; }
 
 lab_need setpriv
@@ -143,5 +161,6 @@ usage_errors
 config_errors
 coord_start
 invites
+other_users
 surroundings
 finish

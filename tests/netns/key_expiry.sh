@@ -43,6 +43,8 @@ say "# expired, and revived from the server"
 check "b expires" coord_ctl expire b
 check "a forgets b" wait_for 5 lonely a
 check "b's status says what to do" wait_for 5 says "adit-coord revive b" adit b status
+check "a join says so, too" says "adit-coord revive b" adit b join "$(coord_ctl invite)"
+check "in one line, with status 1" eval '[ "$(adit b join "$(coord_ctl invite)" 2>&1 >/dev/null | grep -c "")" = 1 ]; adit b join "$(coord_ctl invite)" 2>/dev/null; [ $? = 1 ]'
 check "the server lists it" says expired coord_ctl nodes
 check "a is not to be revived" says "has not expired" coord_ctl revive a
 start=$(now_ms)
