@@ -5,6 +5,8 @@
 #
 #   badstream.py ADDRESS PORT KIND...    a line "KIND SECONDS ANSWER" each, at the end of each
 #   badstream.py proxy ADDRESS PORT STATUS    answers every request so; STATUS 0: never
+#   badstream.py portal ADDRESS PORT PAGE [CERTIFICATE KEY]    what answers in place of a
+#                                             server, with TLS if there is a certificate
 #
 # ANSWER: the first line that came, or the WebSocket close code, or "closed"; "open" if the
 # connection was still there after 30 s.
@@ -113,9 +115,9 @@ def attack(address, port, kind, lock):
         print(kind, f"{time.monotonic() - started:.1f}", said, flush=True)
 
 
-def quiet(what, s):
+def quiet(what, *args):
     try:
-        what(s)
+        what(*args)
     except (OSError, ValueError):
         pass
 
@@ -132,9 +134,50 @@ def proxy(address, port, status):
             s.close()
 
 
+PAGES = {
+    "302": b"HTTP/1.1 302 Found\r\nLocation: http://login.example/\r\nContent-Length: 0\r\n\r\n",
+    "200": b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Please sign in</html>",
+    "403": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+    "407": b"HTTP/1.1 407 Who\r\nContent-Length: 0\r\n\r\n",
+    "500": b"HTTP/1.1 500 Error\r\nContent-Length: 0\r\n\r\n",
+    "404": b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    "endless": b"HTTP/1.1 200 OK\r\n" + b"X-Filler: abc\r\n" * 4000,
+    "rubbish": b"220 mail.example ESMTP\r\n\r\n",
+    "no-such-name": b"\x15\x03\x03\x00\x02\x02\x70",  # alert unrecognized_name
+    "nothing": b"",
+}
+
+
+def show(s, context, page):
+    """one octet at a time as long as it is short"""
+    if context:
+        s = context.wrap_socket(s, server_side=True)
+    s.recv(4096)
+    for i in range(0, len(page), 1 if len(page) < 200 else 1024):
+        s.sendall(page[i : i + (1 if len(page) < 200 else 1024)])
+    if page:
+        s.shutdown(socket.SHUT_WR)
+    s.settimeout(LIMIT)
+    s.recv(4096)
+
+
+def portal(address, port, page, *certificate):
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+    server = socket.create_server((address, port))
+    while True:
+        s, _ = server.accept()
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        threading.Thread(target=quiet, args=(show, s, context, PAGES[page]), daemon=True).start()
+
+
 def main():
     if sys.argv[1] == "proxy":
         proxy(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    if sys.argv[1] == "portal":
+        portal(sys.argv[2], int(sys.argv[3]), sys.argv[4], *sys.argv[5:])
     address, port, kinds = sys.argv[1], int(sys.argv[2]), sys.argv[3:] or list(KINDS)
     lock = threading.Lock()
     threads = [threading.Thread(target=attack, args=(address, port, k, lock)) for k in kinds]
