@@ -66,6 +66,19 @@ check "it reaches a" wait_for 5 reaches c "$IP_A"
 check "a not it" eval '! reaches a "$PHONE"'
 check "it not b" eval '! reaches c "$IP_B"'
 
+say "# with a QR code, on a terminal alone"
+mkdir "$LAB/bin" && printf '#!/bin/sh\necho "QR: $* of $(wc -l) lines"\n' >"$LAB/bin/qrencode" && chmod +x "$LAB/bin/qrencode"
+on_terminal() { PATH="$LAB/bin:$PATH" coord_ctl_on_terminal "$@" >"$LAB/terminal" 2>&1 </dev/null; }
+coord_ctl_on_terminal() {
+	ns srv python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' \
+		"$ADIT_COORD" --admin-socket "$LAB/srv/admin.sock" "$@"
+}
+check "added on a terminal" on_terminal wg-peer add tablet --gateway b --endpoint ${OPEN_NET[b]}.2:24100
+check "the whole configuration as a QR code" says "QR: -t ANSIUTF8 of $(grep -c '' "$LAB/c/phone.conf") lines" cat "$LAB/terminal"
+check "and as text" says "PrivateKey = " cat "$LAB/terminal"
+check "elsewhere no QR code" eval '! grep -q QR "$LAB/c/phone.conf"'
+check "removed" coord_ctl wg-peer remove tablet
+
 say "# over a restart, and removed"
 coord_kill
 coord_start
