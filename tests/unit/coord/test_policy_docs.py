@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: MIT
 #
-# test_policy_docs.py - every example of docs/policy.md is what the page says it is
+# test_policy_docs.py - every example of docs/policy.md and adit-policy(5) is what they say it is
 import re
 import subprocess
 import sys
 import tempfile
 
-coord, page = sys.argv[1:]
+coord, page, manual = sys.argv[1:]
 with open(page, encoding="utf-8") as f:
     blocks = re.findall(r"^```(policy|refused)\n(.*?)^```$", f.read(), re.M | re.S)
+with open(manual, encoding="utf-8") as f:
+    examples = re.findall(r"^```\n(.*?)^```$", f.read(), re.M | re.S)
+blocks += [("policy", text) for text in examples]
 
 
 def check(text):
@@ -30,4 +33,4 @@ for i, (kind, text) in enumerate(blocks, 1):
     if not good:
         failed += 1
         print(f"# status {status}, said: {said}; wanted: {want}")
-sys.exit(failed > 0 or len(blocks) < 9)
+sys.exit(failed > 0 or len(blocks) < 10 or not examples)
