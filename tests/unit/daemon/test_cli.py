@@ -246,6 +246,32 @@ def colours():
               and ("\x1b[" in text) == wanted, text)
 
 
+COMPLETION = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                          "../../../scripts/completion/adit.bash")
+
+
+def completion():
+    """what bash offers behind the words, by the file that is installed"""
+    for words, wanted, unwanted in (
+            (["p"], "ping", "web"), (["ping", "w"], "web", "longer-name"),
+            (["why", ""], "longer-name", "status"),
+            (["ping", "--u"], "--until-direct", "web")):
+        daemon = Daemon([ok(STATUS)])
+        words = ["--socket", SOCKET, *words]
+        script = (f". '{COMPLETION}'; COMP_WORDS=('{ADIT}' "
+                  + " ".join(f"'{w}'" for w in words)
+                  + f"); COMP_CWORD={len(words)}; _adit; "
+                  + "printf '%s\\n' \"${COMPREPLY[@]}\"")
+        try:
+            r = subprocess.run(["bash", "-c", script], capture_output=True,
+                               text=True, timeout=30, check=False)
+        finally:
+            daemon.close()
+        offered = r.stdout.split("\n")
+        check("completion: " + " ".join(words[2:]), wanted in offered
+              and unwanted not in offered, r)
+
+
 KEY = "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
 INVITE = "adit1:AS_IGOnothingthatanybodymayread"
 
@@ -312,6 +338,7 @@ def main():
     r = run(["complete"])
     check("complete", "netcheck\n" in r.stdout and "help" not in r.stdout, r)
     colours()
+    completion()
     bugreport()
     os.rmdir(FOLDER)
     print(f"1..{count}")
