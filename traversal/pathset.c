@@ -302,6 +302,7 @@ void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t r
 	r->usable = usable;
 	r->srtt = 0;
 	r->txid = 0;
+	r->asked = false;
 	r->unanswered = 0;
 	r->pongs = 0;
 	r->due = usable ? now : NSEC_NEVER;

@@ -57,6 +57,7 @@ struct relay_slot {
 	nsec_t hint; /* what the caller said; 0: nothing */
 	nsec_t srtt; /* what our pings say; 0: nothing */
 	uint64_t txid; /* in flight; 0: none */
+	bool asked; /* a ping is in flight, or about to be */
 	nsec_t sent, due;
 	unsigned unanswered; /* pings in a row */
 	unsigned pongs; /* in a row, since the last silence; up to 8 */

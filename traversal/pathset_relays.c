@@ -51,7 +51,7 @@ void pathset_busy(struct pathset *ps, nsec_t now)
 	if (was || ps->best >= 0)
 		return;
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
-		if (ps->relay[i].usable && !ps->relay[i].txid)
+		if (ps->relay[i].usable && !ps->relay[i].asked)
 			ps->relay[i].due = nsec_min(ps->relay[i].due, now);
 }
 
@@ -89,7 +89,7 @@ void pathset_relays_carry(struct pathset *ps, nsec_t now)
 		struct relay_slot *r = &ps->relay[i];
 
 		if (r->usable && carries(ps, i, now))
-			r->due = nsec_min(r->due, nsec_add(now, r->txid ?
+			r->due = nsec_min(r->due, nsec_add(now, r->asked ?
 				lateness(ps, i, now) : BUSY_PINGS));
 	}
 }
@@ -99,6 +99,7 @@ static void ping(struct pathset *ps, unsigned relay, nsec_t now)
 	struct out o = { .kind = OUT_RELAY_PING };
 
 	ps->relay[relay].due = nsec_add(now, lateness(ps, relay, now));
+	ps->relay[relay].asked = true;
 	o.via.relayed = true;
 	o.via.relay = relay;
 	pathset_out(ps, &o);
@@ -116,6 +117,7 @@ void pathset_tick_relays(struct pathset *ps, nsec_t now)
 			r->pongs = 0;
 		}
 		r->txid = 0;
+		r->asked = false;
 		r->due = NSEC_NEVER;
 		if (pathset_active(ps, now))
 			ping(ps, i, now);
@@ -136,6 +138,7 @@ enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay, uint64_t txid
 	rtt = nsec_max(nsec_since(r->sent, now), 1);
 	r->srtt = r->srtt ? (7 * r->srtt + rtt) / 8 : rtt;
 	r->txid = 0;
+	r->asked = false;
 	r->unanswered = 0;
 	if (r->pongs < PONGS_MOST)
 		r->pongs++;

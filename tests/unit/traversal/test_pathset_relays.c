@@ -144,6 +144,21 @@ static void carried_by(struct pair *p, unsigned relay)
 	assert_int_equal(p->use.also.kind, PATH_NONE);
 }
 
+/* steady() - it has not moved since it settled */
+static void steady(struct pair *p, unsigned relay)
+{
+	unsigned moves;
+
+	pass(p, SEC(6));
+	moves = p->moves;
+	carried_by(p, relay);
+	for (unsigned i = 0; i < 300; i++) { /* the second one beside it is a doubt */
+		pass(p, MSEC(100));
+		carried_by(p, relay);
+	}
+	assert_int_equal(p->moves, moves);
+}
+
 /* time_until() - it is carried by this relay; ms */
 static unsigned time_until(struct pair *p, unsigned relay, nsec_t most)
 {
@@ -231,6 +246,25 @@ static void a_big_change_moves_once(void **state)
 	carried_by(&p, 2);
 	assert_int_equal(p.moves, 2);
 	pathset_free(p.ps);
+}
+
+/* a round trip longer than the time between two pings is no doubt */
+static void far_ones_are_steady(void **state)
+{
+	static const unsigned rtt[][RELAYS] = {
+		{ 160, 102, 181 }, { 320, 400, 500 }, { 700, 850, 900 }, { 99, 101, 250 },
+	};
+	static const unsigned best[] = { 1, 0, 0, 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(best); i++) {
+		struct pair p;
+
+		make(&p, rtt[i], rtt[i]);
+		steady(&p, best[i]);
+		assert_in_range(p.moves, 0, 1);
+		pathset_free(p.ps);
+	}
 }
 
 /* the others are asked all the time, so that the next one is known to work */
@@ -332,6 +366,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_least_sum_is_first),
 		cmocka_unit_test(the_measured_one_is_taken),
+		cmocka_unit_test(far_ones_are_steady),
 		cmocka_unit_test(a_small_change_moves_nothing),
 		cmocka_unit_test(a_big_change_moves_once),
 		cmocka_unit_test(two_are_warm),
