@@ -232,11 +232,12 @@ json_t *status_json(struct node *n)
 	for (unsigned i = 0; i < n->peer_count; i++)
 		json_array_append_new(peers, peer_json(n, n->peers[i]));
 	return json_pack(
-		"{s:i,s:s,s:o,s:{s:o,s:b,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o,"
+		"{s:i,s:s,s:o,s:{s:o,s:b,s:o,s:o},s:b,s:o,s:o,s:o,s:s,s:i,s:o,s:I,s:o,s:o,"
 		"s:o,s:o,s:o}",
 		"version", STATUS_VERSION, "state", state_name(n), "self",
 		status_self(n), "coord", "url", text_or_null(n->state.coord.url),
-		"connected", n->coord_connected, "says", text_or_null(n->coord_says),
+		"connected", n->coord_connected, "why", text_or_null(n->coord_why),
+		"says", text_or_null(n->coord_says),
 		"policy", n->netmap.rules != NULL, "relays", relays_json(n), "peers",
 		peers, "drops", drops_json(n), "aead",
 		aead_name(AEAD_CHACHA20_POLY1305), "workers", n->worker_count,

@@ -129,6 +129,7 @@ static void print_self(const json_t *status)
 	const json_t *self = json_object_get(status, "self");
 	const json_t *coord = json_object_get(status, "coord");
 	char name[SHOW_CELL], address[SHOW_CELL], url[SHOW_CELL];
+	const char *why = json_string_value(json_object_get(coord, "why"));
 	const char *says = json_string_value(json_object_get(coord, "says"));
 	bool connected = json_is_true(json_object_get(coord, "connected"));
 
@@ -137,6 +138,8 @@ static void print_self(const json_t *status)
 	if (strcmp(show_member(coord, "url", url), "-"))
 		printf("  %s %s", connected ? "connected to" : "cannot reach",
 		       url);
+	if (!connected && why)
+		printf(": %s", why);
 	puts("");
 	if (says && !json_is_true(json_object_get(
 			    json_object_get(status, "membership"), "expired")))

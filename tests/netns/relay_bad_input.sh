@@ -90,6 +90,7 @@ replaced() {
 	check "$1, $2, in place of the server: one line says so" \
 		wait_for 15 grep -q "coordination server: .*$3" "$LAB/a/aditd.log"
 	check "  and no second one" test "$(grep -c "warn: coordination" "$LAB/a/aditd.log")" -le 1
+	check "  status says it, too" bash -c "$(printf '%q ' ip netns exec ${LAB_PREFIX}a "$ADIT" --socket "$LAB/a/adit.sock" status) | grep -q 'cannot reach.*$3'"
 	node_kill a TERM
 	stop r1 "portal-$1-$2"
 }
