@@ -22,6 +22,7 @@ unpack() {
 	local dir=$LAB/$1/root
 	mkdir -p "$dir" && tar -C "$dir" -xf "$tar" || die "$1: no room for a root in $LAB"
 	echo "$1" >"$dir/etc/hostname"
+	[ "$2" != adit ] || cp "$debs"/libnss-adit_*.deb "$dir/root/" || return 1
 	cp "$debs/$2"_*.deb "$dir/root/" && rm -f "$dir/etc/resolv.conf" && cp -L /etc/resolv.conf "$dir/etc/" || return 1
 	for f in /dev/null /dev/urandom; do [ -e "$dir$f" ] || mknod -m 666 "$dir$f" c 1 "$([ $f = /dev/null ] && echo 3 || echo 9)"; done
 }
