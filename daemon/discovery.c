@@ -12,6 +12,7 @@
 #include "daemon/direct.h"
 #include "daemon/mapping.h"
 #include "daemon/fan.h"
+#include "daemon/hops.h"
 #include "daemon/host.h"
 #include "daemon/ikeport.h"
 #include "daemon/peer.h"
@@ -68,6 +69,15 @@ static bool open_port(struct node *n, unsigned slot)
 
 /* ---- STUN ---- */
 
+/* count_hops() - beside the classification, so that both are told of at once */
+static void count_hops(struct node *n, nsec_t now)
+{
+	struct endpoint s[NATCHECK_SERVERS_MAX];
+
+	if (discovery_stun_servers(n, s, false))
+		hops_look(n, &s[0], now);
+}
+
 /* classify() - measure what our NAT does, with a socket that may be spoilt by it */
 static void classify(struct node *n, nsec_t now)
 {
@@ -76,6 +86,7 @@ static void classify(struct node *n, nsec_t now)
 
 	natcheck_set_aux(n->check[0], aux ? n->ports[AUX_PORT].udp[0].port : 0);
 	natcheck_start(n->check[0], true, now);
+	count_hops(n, now);
 }
 
 static void start(struct node *n, unsigned port, nsec_t now)
@@ -319,6 +330,26 @@ static bool same_list(const struct candidate_list *a,
 	return true;
 }
 
+/* add_levels() - what the routers on the way, and the nearest one's word, say of our NATs */
+static void add_levels(struct node *n)
+{
+	struct ladder_result hops = hops_result(n);
+	struct portmap_report map = mapping_report(n, false);
+	bool inner = hops.carrier;
+
+	for (unsigned i = 0; i < n->host_count; i++) /* the carrier's NAT is our first */
+		if (ipaddr_class(&n->hosts[i].ip) == ADDR_CLASS_SHARED &&
+		    !n->hosts[i].tunnel)
+			inner = false;
+	for (unsigned i = 0; i < PORTMAP_DIALECTS; i++)
+		inner |= map.state[i] == PORTMAP_BAD_ADDRESS;
+	if (n->nat.levels == 0)
+		return; /* no NAT */
+	n->nat.public_hop = hops.public_hop;
+	if (inner)
+		n->nat.levels = 2;
+}
+
 void discovery_local_changed(struct node *n, nsec_t now)
 {
 	struct candidate_list l = { .count = 0 };
@@ -329,6 +360,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	add_hosts(n, &l);
 	mapping_candidates(n, &l);
 	add_reflexives(n, &l);
+	add_levels(n);
 	add_static(n, &l);
 	cross_candidates(n, &l);
 	direct_candidates(n, &l);
@@ -470,6 +502,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 		return;
 	log_info("network changed: %u addresses", n->host_count);
 	ikeport_network_changed(n, now);
+	hops_forget(n);
 	ask_all(n, now);
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/admission.h"
 #include "daemon/discovery.h"
 #include "daemon/exitnode.h"
+#include "daemon/hops.h"
 #include "daemon/host.h"
 #include "daemon/ikeport.h"
 #include "daemon/lan.h"
@@ -130,6 +131,8 @@ int node_up(struct node *n, char why[static 512])
 	if (!err)
 		err = discovery_start(n, now);
 	if (!err)
+		err = hops_start(n);
+	if (!err)
 		err = ikeport_start(n);
 	if (!err)
 		err = translator_start(n, now);
@@ -178,6 +181,7 @@ void node_down(struct node *n)
 	peers_publish_routes(n);
 	translator_stop(n);
 	ikeport_stop(n);
+	hops_stop(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

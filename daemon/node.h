@@ -192,6 +192,7 @@ struct node {
 	struct lan *lan; /* NULL: nobody is called; see lan.h */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 	struct fan *fan; /* throw-away sockets */
+	struct hops *hops; /* NULL: down */
 	struct ikeport *ikeport; /* NULL: down */
 	struct translator *translator; /* to IPv4, where we have none; translator.h */
 	struct budget_node budget; /* packets to addresses that only peers name */

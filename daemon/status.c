@@ -312,7 +312,7 @@ json_t *status_netcheck(struct node *n)
 		allocator_name(a->kind), "block", allocator_size(a), "pool",
 		a->pool ? a->pool : r->measured && r->udp, "hairpin",
 		r->profile.hairpin, "opener_needed", r->profile.opener_needed,
-		"nat_levels", r->profile.levels, "ports_searched",
+		"nat_levels", n->nat.levels, "ports_searched",
 		allocator_range(a), "step", a->step);
 
 	return json_pack(

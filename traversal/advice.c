@@ -9,6 +9,10 @@
 
 #include <stdio.h>
 
+enum {
+	WAY = 96,
+};
+
 enum cause {
 	CAUSE_DIRECT,
 	CAUSE_TCP,
@@ -77,13 +81,16 @@ static const char *habit(const struct nat_profile *nat)
 	return "is of an unknown kind";
 }
 
-static const char *forward(const struct advice_facts *f, char out[static 96])
+static const char *forward(const struct advice_facts *f, char out[static WAY])
 {
-	if (f->port)
-		snprintf(out, 96, "forward UDP port %u to this machine on the "
+	if (f->self.levels > 1)
+		snprintf(out, WAY, "ask the provider, whose NAT lies behind the "
+			 "router here, for a public address");
+	else if (f->port)
+		snprintf(out, WAY, "forward UDP port %u to this machine on the "
 			 "router here", f->port);
 	else
-		snprintf(out, 96, "forward a UDP port on the router here");
+		snprintf(out, WAY, "forward a UDP port on the router here");
 	return out;
 }
 
@@ -98,7 +105,7 @@ static const char *where(const struct advice_facts *f)
 const char *advice_of(const struct advice_facts *f, char out[static ADVICE_TEXT])
 {
 	const char *here = habit(&f->self), *there = habit(&f->peer);
-	char way[96];
+	char way[WAY];
 
 	forward(f, way);
 	switch (cause_of(f)) {

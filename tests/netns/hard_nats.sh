@@ -8,12 +8,15 @@
 allocator() { adit a netcheck --json 2>/dev/null | jq -r ".ipv4.$1"; }
 allocator_is() { [ "$(allocator allocator)" = "$1" ]; }
 
-# one KIND ALLOCATOR SECONDS [SUFFIX] - node a behind that NAT, b behind its own, as it is
+# one KIND ALLOCATOR SECONDS [SUFFIX] - node a behind that NAT, b behind its own, as it is;
+# both new to each other, with all the searches that an hour allows
 one() {
 	local start
 	stop a traffic
 	node_kill a TERM
 	nat_set a "$1"
+	node_kill b TERM
+	node_start b
 	node_start a
 	check "$1: the ports are $2" wait_for 10 allocator_is "$2"
 	start=$(now_ms)
@@ -30,14 +33,10 @@ one symmetric-block block 15
 one symmetric-pf high-random 25
 one symmetric-random random 60 # 95 % in the first search, another follows
 # b's is as hard, which nothing would get through but that b's own port is forwarded
-node_kill b TERM
 nat_set b symmetric-forwarded
-node_start b
 one symmetric-random random 10 _forwarded
 # both are hard, but for source port 500
-node_kill b TERM
 nat_set b symmetric-pfsense
-node_start b
 one symmetric-pfsense preserving 15
 paths_are direct || lab_logs
 finish

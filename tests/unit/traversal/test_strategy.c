@@ -194,6 +194,9 @@ static void test_advice(void **state)
 					  .peer = *pairs[i].b };
 
 		assert_non_null(strstr(advice_of(&f, out), pairs[i].part));
+		f.self.levels = 2; /* a carrier's NAT: the router here has no say */
+		assert_null(strstr(advice_of(&f, out), "forward"));
+		assert_non_null(strstr(out, "ask the provider"));
 		assert_true(strlen(out) < ADVICE_TEXT - 1);
 	}
 }
