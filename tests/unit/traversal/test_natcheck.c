@@ -6,7 +6,9 @@
  */
 #include "tests/unit/unit.h"
 
+#include "base/rand.h"
 #include "traversal/natcheck.h"
+#include "traversal/strategy.h"
 
 enum {
 	PORT = 3478,
@@ -379,9 +381,88 @@ static void test_unexpected(void **state)
 	natcheck_free(nc);
 }
 
+/* any() - a place that a liar may name: anything at all, and with zest the forbidden */
+static struct endpoint any(struct prng *g)
+{
+	static const char *const odd[] = {
+		"127.0.0.1", "0.0.0.0",	    "224.0.0.1", "255.255.255.255", "10.0.0.1",
+		"::1",	     "ff02::1",	    "fe80::1",	 "100.90.0.1",	    "169.254.1.1",
+		"192.0.0.1", "64:ff9b::1",  "fda0::1",	 "198.51.100.1",    "2001:db8::1",
+	};
+	struct endpoint e = { .port = (uint16_t)prng_below(g, 65536) };
+
+	if (prng_below(g, 3))
+		assert_true(ipaddr_parse(odd[prng_below(g, ARRAY_SIZE(odd))], &e.ip));
+	else
+		e.ip = ipaddr_v4((uint32_t)prng_u64(g));
+	return e;
+}
+
+static bool is_fit(const struct endpoint *to, const struct endpoint *servers)
+{
+	return ipaddr_eq(&to->ip, &servers[0].ip) || ipaddr_eq(&to->ip, &servers[1].ip) ||
+	       (ipaddr_class(&to->ip) == ADDR_CLASS_GLOBAL && to->port >= 1024);
+}
+
+/* lie() - an answer to this request, from where it is expected or from elsewhere */
+static void lie(struct natcheck *nc, const struct natcheck_send *s, struct prng *g,
+		nsec_t now)
+{
+	struct stun_message m;
+	uint8_t b[STUN_MAX];
+	struct endpoint from = prng_below(g, 8) ? s->to : any(g);
+
+	assert_int_equal(stun_parse(s->message, s->n, &m), DROP_NONE);
+	m.class = STUN_SUCCESS;
+	m.mapped = any(g);
+	m.other = prng_below(g, 2) ? any(g) : (struct endpoint){ 0 };
+	m.change_ip = m.change_port = false;
+	(void)!natcheck_input(nc, b, stun_write(&m, b), &from, now);
+}
+
+/* Servers that answer whatever they like lead us nowhere that is forbidden, the check
+ * ends, and what comes out of it is within bounds and forbids no try. */
+static void test_liars(void **state)
+{
+	const struct nat_profile easy = { .known = true };
+	struct prng g = { 11 };
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct endpoint servers[2] = { at(FIRST, PORT), at(SECOND, PORT) };
+		struct natcheck *nc = natcheck_new(i);
+		const struct natcheck_report *r;
+		struct natcheck_send s;
+		unsigned sent = 0;
+		nsec_t t = 1;
+
+		natcheck_set_local(nc, NULL, 0, LOCAL_PORT, 0, t);
+		natcheck_set_servers(nc, servers, 2, t);
+		natcheck_set_aux(nc, AUX_PORT);
+		natcheck_start(nc, true, t);
+		for (; natcheck_running(nc); t += MSEC(10)) {
+			assert_true(t < SEC(30));
+			while (natcheck_poll(nc, &s, t)) {
+				assert_true(is_fit(&s.to, servers));
+				assert_true(++sent < 200);
+				if (s.sample)
+					natcheck_set_sample(nc, s.sample, SAMPLE_PORT);
+				if (prng_below(&g, 10))
+					lie(nc, &s, &g, t);
+			}
+		}
+		r = natcheck_last(nc);
+		assert_true(allocator_range(&r->profile.allocator) <= 65536);
+		(void)strategy_of(&r->profile, &easy);
+		assert_false(r->profile.no_scan || r->profile.no_udp);
+		natcheck_free(nc);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_liars),
 		cmocka_unit_test(test_kinds),
 		cmocka_unit_test(test_no_aux),
 		cmocka_unit_test(test_short_check),
