@@ -6,7 +6,7 @@
 #   nat       a ---- r1(NAT) ---- r2(NAT) ---- b        s, for servers, hangs on r1
 #   relay     a ---- s ---- b                           s does not forward
 #
-# r2 forwards ports 41000-42999 to b, so that tunnels without NAT traversal work too; the
+# r2 forwards ports 21000-22999 to b, so that tunnels without NAT traversal work too; the
 # way of each packet is the same. UA and UB are the addresses at which a and b are
 # reached, US that of the servers. LINKS holds every end of every wire.
 
@@ -35,7 +35,7 @@ topology_nat() {
 		gateway a 10.98.1.1 && gateway b 10.98.2.1 && gateway r2 10.90.0.1 &&
 		gateway s 10.91.0.1 || return 1
 	nat r1 '{ "wan", "srv" }' 10.90.0.1 '' &&
-		nat r2 '{ "wan" }' 10.90.0.2 'meta l4proto { tcp, udp } th dport 41000-42999 dnat to 10.98.2.2' || return 1
+		nat r2 '{ "wan" }' 10.90.0.2 'meta l4proto { tcp, udp } th dport 21000-22999 dnat to 10.98.2.2' || return 1
 	UA= UB=10.90.0.2 US=10.91.0.2 SERVERS=s
 }
 nat() { # ROUTER OUTWARDS ADDRESS FORWARD
@@ -90,7 +90,7 @@ topology_up() { # TOPOLOGY UNDERLAY
 table inet apart {
 	chain out {
 		type filter hook output priority filter; policy accept;
-		oifname != { "eth0", "lo" } udp sport 40000-41999 drop
+		oifname != { "eth0", "lo" } udp sport 20000-21999 drop
 	}
 }
 N

@@ -3,8 +3,9 @@
 # tunnels.sh - starts a tunnel of each kind between hosts a and b for scripts/bench
 #
 # tunnel_start NUMBER NAME sets TARGET, b's address inside, and returns when a's ping
-# was answered. Each tunnel has ports 40000, 41000 and 42000 + NUMBER (a, b, server) and
-# the network 10.77.NUMBER.0/24. A program that is missing: status 1.
+# was answered. Each tunnel has the network 10.77.NUMBER.0/24 and ports that the kernel
+# gives nobody: 20000 and 21000 + 2 * NUMBER for a and b, the next ones for their relay
+# service, 22000 + NUMBER for the server. A program that is missing: status 1.
 
 MTU=1420
 
@@ -43,7 +44,7 @@ tunnel_start() {
 	N=$1
 	local kind=${2%%:*} arg=
 	[[ $2 != *:* ]] || arg=${2#*:}
-	PA=$((40000 + N)) PB=$((41000 + N)) PS=$((42000 + N))
+	PA=$((20000 + 2 * N)) PB=$((21000 + 2 * N)) PS=$((22000 + N))
 	TARGET=10.77.$N.2
 	: >"$WORK/$N.pids"
 	"tunnel_${kind//-/_}" "$arg" || return 1
@@ -133,7 +134,7 @@ tunnel_adit_rules() {
 # tunnel_adit_mesh [AEAD] - both ends in a network: AES-256-GCM, where both are fast at it
 tunnel_adit_mesh() {
 	local h invite coord=("$ADIT_COORD" --admin-socket "$WORK/$N.admin")
-	local udp=$((42500 + 2 * N))
+	local udp=$((22500 + 2 * N))
 	spawn $SERVERS "$N.coord" "${coord[@]}" --state "$WORK/$N.coord" --listen "$US:$PS" \
 		--url "https://$US:$PS" --udp-port $udp \
 		--overlay-v4 "100.$((80 + N)).0.0/16"
