@@ -286,7 +286,7 @@ def main():
         if test in ("ping", "load"):
             ping_table(mine, test)
         else:
-            rate_table(mine, test, topology == "relay")
+            rate_table(mine, test, topology in ("relay", "tls"))
     if notes:
         notes_table(notes)
 

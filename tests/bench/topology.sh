@@ -5,6 +5,7 @@
 #   direct    a ---- b
 #   nat       a ---- r1(NAT) ---- r2(NAT) ---- b        s, for servers, hangs on r1
 #   relay     a ---- s ---- b                           s does not forward
+#   tls       the same, and no UDP gets out of a and b
 #
 # r2 forwards ports 21000-22999 to b, so that tunnels without NAT traversal work too; the
 # way of each packet is the same. UA and UB are the addresses at which a and b are
@@ -60,6 +61,16 @@ topology_relay() {
 	ns s sysctl -qw net.ipv4.ip_forward=0
 	UA= UB= US=10.98.1.1 SERVERS=s
 }
+topology_tls() {
+	local h
+	topology_relay || return 1
+	for h in a b; do
+		ns $h nft 'add table inet walled; add chain inet walled out { type filter hook output priority filter; }
+			add rule inet walled out oifname "eth0" meta l4proto udp drop' || return 1
+	done
+}
+# relayed - do all packets of this topology pass through a server?
+relayed() { [ "$TOPOLOGY" = relay ] || [ "$TOPOLOGY" = tls ]; }
 
 # underlay whole|gro - what a wire does with a UDP train: carried whole, as between two
 # virtual machines of a host; or cut by the sender's kernel and joined by the receiver's

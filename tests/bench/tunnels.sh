@@ -81,7 +81,7 @@ C
 # tunnel_adit [AEAD] - both ends by configuration: WireGuard's ChaCha20-Poly1305
 tunnel_adit() {
 	local h
-	[ "$TOPOLOGY" != relay ] || return 1
+	! relayed || return 1
 	adit_keys
 	adit_conf a 1 $PA b 2 "$UB:$PB" "$1"
 	adit_conf b 2 $PB a 1 "${UA:+$UA:$PA}" "$1"
@@ -95,7 +95,7 @@ tunnel_adit() {
 # configured, with so many routes each, of which nothing is ever heard
 tunnel_adit_many() {
 	local h
-	[ "$TOPOLOGY" != relay ] || return 1
+	! relayed || return 1
 	adit_keys
 	adit_conf a 1 $PA b 2 "$UB:$PB" ''
 	adit_conf b 2 $PB a 1 "${UA:+$UA:$PA}" ''
@@ -138,7 +138,7 @@ tunnel_adit_mesh() {
 	spawn $SERVERS "$N.coord" "${coord[@]}" --state "$WORK/$N.coord" --listen "$US:$PS" \
 		--url "https://$US:$PS" --udp-port $udp \
 		--overlay-v4 "100.$((80 + N)).0.0/16"
-	[ "$TOPOLOGY" != relay ] || echo $PID >"$WORK/$N.relay"
+	! relayed || echo $PID >"$WORK/$N.relay"
 	wait_for 10 ns $SERVERS "${coord[@]}" nodes || return 1
 	for h in b a; do
 		mkdir -p "$WORK/$N.$h"
@@ -153,7 +153,7 @@ tunnel_adit_mesh() {
 	done
 	TARGET=$(adit_status b '[.self.addresses[] | select(contains(":") | not)][0]' | sed 's,/.*,,')
 	[ -n "$TARGET" ] || return 1
-	wait_for 20 adit_path "$([ "$TOPOLOGY" = relay ] && echo relay || echo direct)"
+	wait_for 20 adit_path "$(relayed && echo relay || echo direct)"
 }
 adit_status() { ns "$1" "$ADIT" --socket "$WORK/$N.$1/sock" status --json | jq -r "$2 // empty"; }
 adit_path() {
@@ -167,7 +167,7 @@ adit_path() {
 tunnel_forwarder() {
 	local to=-
 	[ -z "$UA" ] || to=$UA:$PA
-	[ "$TOPOLOGY" != relay ] || return 1
+	! relayed || return 1
 	# b does not know a behind a NAT
 	daemon b "$N.b" "$FORWARDER" "bench${N}b" "0.0.0.0:$PB" "$to" $1
 	daemon a "$N.a" "$FORWARDER" "bench${N}a" "0.0.0.0:$PA" "$UB:$PB" $1
@@ -179,7 +179,7 @@ tunnel_forwarder() {
 # tunnel_wg PROGRAM - an implementation that is started as PROGRAM -f DEVICE
 tunnel_wg() {
 	local h i
-	[ "$TOPOLOGY" != relay ] && has "$1" && has wg || return 1
+	! relayed && has "$1" && has wg || return 1
 	adit_keys
 	for h in a b; do
 		i=w$$x$N$h
@@ -205,7 +205,7 @@ tunnel_nebula() {
 			nebula-cert sign -name b -ip "10.77.$N.2/24" &&
 			nebula-cert sign -name s -ip "10.77.$N.3/24"
 	) >/dev/null 2>&1 || return 1
-	if [ "$TOPOLOGY" = relay ]; then
+	if relayed; then
 		nebula_conf s $PS true "" >"$d/s.yml"
 		for h in a b; do
 			nebula_conf $h "$(side $h $PA $PB)" false "\"10.77.$N.3\": [\"$US:$PS\"]" >"$d/$h.yml"
@@ -224,7 +224,7 @@ tunnel_nebula() {
 }
 nebula_conf() { # HOST PORT IS-LIGHTHOUSE STATIC-HOSTS
 	local house=2 relay=
-	if [ "$TOPOLOGY" = relay ]; then
+	if relayed; then
 		house=3
 		[ "$1" = s ] && relay="relay: {am_relay: true}" || relay="relay: {use_relays: true, relays: [10.77.$N.3]}"
 	fi
@@ -244,7 +244,7 @@ Y
 
 tunnel_fastd() { # METHOD
 	local h
-	[ "$TOPOLOGY" != relay ] && has fastd || return 1
+	! relayed && has fastd || return 1
 	for h in a b; do
 		fastd --machine-readable --generate-key >"$WORK/$N.fk$h" 2>/dev/null
 		fastd --machine-readable --show-key --config - >"$WORK/$N.fp$h" 2>/dev/null \
@@ -267,7 +267,7 @@ C
 
 tunnel_openvpn() { # CIPHER
 	local h fa fb p
-	[ "$TOPOLOGY" != relay ] && has openvpn || return 1
+	! relayed && has openvpn || return 1
 	for h in a b; do
 		p=$WORK/$N.ov$h
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
@@ -288,7 +288,7 @@ tunnel_openvpn() { # CIPHER
 
 tunnel_tinc() {
 	local h d
-	[ "$TOPOLOGY" != relay ] && has tincd || return 1
+	! relayed && has tincd || return 1
 	for h in a b; do
 		d=$WORK/$N.$h
 		mkdir -p "$d/hosts"
@@ -319,9 +319,9 @@ tunnel_tinc() {
 tunnel_n2n() {
 	local h home=b
 	has edge && has supernode || return 1
-	[ "$TOPOLOGY" != relay ] || home=s
+	! relayed || home=s
 	spawn $home "$N.s" supernode -l $PS
-	[ "$TOPOLOGY" != relay ] || echo $PID >"$WORK/$N.relay"
+	! relayed || echo $PID >"$WORK/$N.relay"
 	sleep 0.3
 	for h in b a; do
 		daemon $h "$N.$h" edge -d "bench$N$h" -a "10.77.$N.$(side $h 1 2)" -s 255.255.255.0 \
