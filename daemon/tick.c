@@ -48,7 +48,7 @@ void peer_note_best(struct peer *p, nsec_t now)
 	if (path_is_direct(&p->use.best) && heard &&
 	    nsec_since(heard, now) <= PEER_TICK)
 		pathset_heard(p->paths, p->use.best.socket, &p->use.best.to,
-			      now);
+			      heard); /* not now: a ping sent since is not answered by it */
 }
 
 /* recall() - after a restart with no relay in sight: the peer may still be where it was,

@@ -13,11 +13,15 @@
 #define DEAD_HOPE     SEC(60) /* and for how long */
 #define PONG_FRESH    SEC(15)
 #define FLIGHT_MAX    SEC(5) /* a later pong is no answer */
+#define TRIAL_MIN     SEC(2)
+#define TRIAL_MAX     SEC(60)
+#define TRIAL_PAST    SEC(300) /* a life of this length makes up for earlier deaths */
 
 enum {
 	SUSPECT_AT = 2,
 	DEAD_AT = 5,
 	FIT_AT = 2,
+	OUTAGE_AT = 3, /* lost in a row: not loss, but an outage */
 };
 
 const struct path_plan path_plan_r0 = { 3, { 0, 100, 300 } };
@@ -142,10 +146,37 @@ static void note(struct path *p, bool answered)
 		p->history_count++;
 }
 
+/* forgive() - an outage that is over says nothing of how good the path is */
+static void forgive(struct path *p)
+{
+	unsigned n = p->unanswered < p->history_count ? p->unanswered : p->history_count;
+
+	if (p->unanswered < OUTAGE_AT)
+		return;
+	p->history >>= n;
+	p->history_count -= n;
+	p->unanswered = 0;
+}
+
+/* died() - the longer on trial, the oftener it dies */
+static void died(struct path *p, nsec_t now)
+{
+	turn(p, PATH_DEAD, now);
+	if (!p->validated)
+		return;
+	if (p->trial && nsec_since(p->trial, now) >= TRIAL_PAST)
+		p->hold = 0;
+	p->hold = p->hold ? nsec_min(2 * p->hold, TRIAL_MAX) : TRIAL_MIN;
+	p->trial = NSEC_NEVER;
+}
+
 /* alive_again() - whatever was counted against it is void */
 static void alive_again(struct path *p, nsec_t now)
 {
+	forgive(p);
 	p->unanswered = 0;
+	if (p->trial == NSEC_NEVER)
+		p->trial = nsec_add(now, p->hold);
 	p->deadline = NSEC_NEVER;
 	p->due = p->interval ? nsec_add(now, p->interval) : NSEC_NEVER;
 	if (p->in_row < FIT_AT)
@@ -153,8 +184,18 @@ static void alive_again(struct path *p, nsec_t now)
 	turn(p, PATH_ALIVE, now);
 }
 
-static void measure(struct path *p, nsec_t rtt)
+/* measure() - an answer that was given up already may tell how long it lay somewhere, in a
+ * queue for an address to be resolved or a link to come up, with all that were sent
+ * meanwhile. To a ping sent after that it tells the RTT. */
+static void measure(struct path *p, nsec_t sent, nsec_t now)
 {
+	nsec_t rtt = nsec_since(sent, now);
+	bool late = p->srtt && rtt > spacing(p);
+	bool again = p->late && sent > p->ponged;
+
+	p->late = late;
+	if (late && !again)
+		return;
 	p->srtt = p->srtt ? (7 * p->srtt + rtt) / 8 : nsec_max(rtt, 1);
 }
 
@@ -165,11 +206,12 @@ bool path_ponged(struct path *p, uint64_t txid, nsec_t now)
 			continue;
 		if (nsec_since(p->flight[i].sent, now) > FLIGHT_MAX)
 			return false;
-		measure(p, nsec_since(p->flight[i].sent, now));
+		measure(p, p->flight[i].sent, now);
 		p->flight[i].sent = 0;
 		p->heard = p->ponged = now;
 		p->validated = true;
 		p->in_row++;
+		forgive(p);
 		note(p, true);
 		alive_again(p, now);
 		return true;
@@ -177,11 +219,13 @@ bool path_ponged(struct path *p, uint64_t txid, nsec_t now)
 	return false;
 }
 
-void path_heard(struct path *p, nsec_t now)
+void path_heard(struct path *p, nsec_t at)
 {
-	p->heard = now;
-	if (p->state == PATH_SUSPECT && nsec_since(p->ponged, now) < PONG_FRESH)
-		alive_again(p, now);
+	if (at <= p->heard)
+		return;
+	p->heard = at;
+	if (p->state == PATH_SUSPECT && at > p->since && nsec_since(p->ponged, at) < PONG_FRESH)
+		alive_again(p, at);
 }
 
 static void lost(struct path *p, nsec_t now)
@@ -193,7 +237,7 @@ static void lost(struct path *p, nsec_t now)
 	p->due = now;
 	if (p->unanswered >= DEAD_AT ||
 	    nsec_since(p->silent_since, now) >= DEAD_AFTER)
-		turn(p, PATH_DEAD, now);
+		died(p, now);
 	else if (p->unanswered >= SUSPECT_AT)
 		turn(p, PATH_SUSPECT, now);
 }
@@ -235,6 +279,11 @@ bool path_busy(const struct path *p)
 bool path_fit(const struct path *p)
 {
 	return p->state == PATH_ALIVE && p->in_row >= FIT_AT;
+}
+
+bool path_settled(const struct path *p, nsec_t now)
+{
+	return p->trial <= now;
 }
 
 nsec_t path_cost(const struct path *p)

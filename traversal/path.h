@@ -7,7 +7,8 @@
  * A ping that stays unanswered for max(2 srtt + 50 ms, 250 ms) is followed by another
  * at once; two make the path SUSPECT, five or 3 s make it DEAD. Data that came in
  * counts for an answer as long as a pong came within 15 s: a path that only
- * brings data in, but takes none out, must still die. traversal.md 6.5.
+ * brings data in, but takes none out, must still die. traversal.md 6.5. An outage is not
+ * loss: what it left unanswered is struck from the history once the path answers again.
  *
  * PROBING -> ALIVE <-> SUSPECT -> DEAD; PROBING -> DEAD; a pong revives all.
  */
@@ -55,8 +56,11 @@ struct path {
 	nsec_t silent_since; /* when the first of them was sent */
 	nsec_t pinged, heard, ponged; /* last of each; 0: never */
 	nsec_t srtt; /* 0: not measured */
+	bool late; /* the last answer was given up before it came */
 	uint32_t history; /* last pings, newest in bit 0; 1: answered */
 	unsigned history_count;
+	nsec_t hold; /* its next revival is on trial for so long; 0: it never died */
+	nsec_t trial; /* on trial until then */
 	nsec_t interval; /* between pings while alive; 0: none */
 	const struct path_plan *plan;
 	nsec_t plan_start;
@@ -88,7 +92,8 @@ void path_flown(struct path *p, uint64_t txid, nsec_t now);
 void path_pinged(struct path *p, uint64_t txid, nsec_t now);
 /* path_ponged() - true if that ping was in flight */
 bool path_ponged(struct path *p, uint64_t txid, nsec_t now);
-void path_heard(struct path *p, nsec_t now);
+/* path_heard() - data came in at that time, which may lie a moment in the past */
+void path_heard(struct path *p, nsec_t at);
 
 /* path_expire() - let time pass: lost pings, change of state */
 void path_expire(struct path *p, nsec_t now);
@@ -98,6 +103,10 @@ nsec_t path_next(const struct path *p);
 bool path_busy(const struct path *p);
 /* path_fit() - may data be switched onto it? Two pings in a row were answered */
 bool path_fit(const struct path *p);
+/* path_settled() - has it lived for long enough after its last death to be preferred to
+ * another that lives, too? 2 s, twice as long after each further death within 5 min, at
+ * most 60 s */
+bool path_settled(const struct path *p, nsec_t now);
 /* path_cost() - nanoseconds; RTT and a bias by kind (traversal.md 6.7) */
 nsec_t path_cost(const struct path *p);
 double path_loss(const struct path *p); /* 0..1 */
