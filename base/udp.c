@@ -51,6 +51,9 @@ static int set_options(struct udp *u, const struct udp_params *p)
 		return -errno;
 	if (p->mark && !set_int(u->fd, SOL_SOCKET, SO_MARK, (int)p->mark))
 		return -errno;
+	if (p->device && setsockopt(u->fd, SOL_SOCKET, SO_BINDTODEVICE, p->device,
+				    (socklen_t)strlen(p->device)) < 0)
+		return -errno;
 	set_buffers(u->fd, p);
 	if (u->v6) {
 		if (!set_int(u->fd, IPPROTO_IPV6, IPV6_V6ONLY, 1))

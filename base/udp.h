@@ -45,6 +45,8 @@ struct udp_params {
 	bool reuse_port; /* several sockets on one port */
 	bool gro; /* receive trains */
 	uint32_t mark; /* SO_MARK, 0: none */
+	const char *device; /* by this interface alone, in and out, whatever the routes' metrics
+			     * (SO_BINDTODEVICE); NULL: any */
 	int buffer_octets; /* asked for both directions; 0: kernel's default */
 	int send_octets; /* asked for sending; 0: as buffer_octets */
 };

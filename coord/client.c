@@ -500,23 +500,11 @@ uint64_t coord_client_full_maps(const struct coord_client *c)
 	return c->full_maps;
 }
 
-static bool same_candidates(const struct candidate_list *a,
-			    const struct candidate_list *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (unsigned i = 0; i < a->count; i++)
-		if (!endpoint_eq(&a->c[i].at, &b->c[i].at) ||
-		    a->c[i].kind != b->c[i].kind)
-			return false;
-	return true;
-}
-
 void coord_client_publish(struct coord_client *c, const struct candidate_list *l,
 			  uint32_t generation, const struct coord_client_rtts *rtts)
 {
 	if (c->have_published && generation == c->generation &&
-	    same_candidates(l, &c->candidates) &&
+	    candidate_list_same(l, &c->candidates) &&
 	    !memcmp(rtts, &c->rtts, sizeof(c->rtts)))
 		return;
 	c->have_published = true;

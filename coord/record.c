@@ -21,6 +21,8 @@ static json_t *candidate_json(const struct candidate *c)
 	proto_set_number(o, "kind", c->kind);
 	if (c->attested)
 		proto_set_bool(o, "attested", true);
+	if (c->spare)
+		proto_set_bool(o, "spare", true);
 	return o;
 }
 
@@ -44,6 +46,7 @@ static bool candidate_read(const json_t *o, struct candidate *out)
 	out->at.scope = 0; /* means nothing on another machine */
 	out->kind = (enum candidate_kind)kind;
 	out->attested = proto_bool(o, "attested");
+	out->spare = proto_bool(o, "spare");
 	return true;
 }
 

@@ -18,13 +18,14 @@
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
 #include "daemon/relays.h"
+#include "daemon/uplinks.h"
 
 #define STUN_FRESH SEC(10) /* a younger reflexive address is not asked again */
 #define PORT_GAP   SEC(2) /* between two fresh ports */
 
 enum {
 	FIRST_EXTRA_PORT = 2, /* behind the two main ones */
-	AUX_PORT = PATHSET_ADOPTED - 1, /* for classification alone */
+	AUX_PORT = PATHSET_UPLINKS - 1, /* for classification alone */
 };
 
 static uint64_t current_epoch(const struct node *n)
@@ -202,6 +203,15 @@ static void add(struct candidate_list *l, const struct endpoint *at,
 	candidate_add(l, &c);
 }
 
+static void add_spare(struct candidate_list *l, const struct endpoint *at,
+		      enum candidate_kind kind)
+{
+	struct candidate c = { .at = *at, .kind = kind, .spare = true };
+
+	c.attested = kind == CANDIDATE_REFLEXIVE;
+	candidate_add(l, &c);
+}
+
 static void add_hosts(struct node *n, struct candidate_list *l)
 {
 	for (unsigned i = 0; i < n->host_count; i++) {
@@ -215,7 +225,10 @@ static void add_hosts(struct node *n, struct candidate_list *l)
 		    !e.port ||
 		    ipaddr_class(&h->ip) == ADDR_CLASS_LINK_LOCAL)
 			continue;
-		if (v4)
+		if (global && uplinks_port(n, h)) {
+			e.port = uplinks_port(n, h);
+			add_spare(l, &e, v4 ? CANDIDATE_PUBLIC : CANDIDATE_V6);
+		} else if (v4)
 			add(l, &e, global ? CANDIDATE_PUBLIC : CANDIDATE_LAN,
 			    false);
 		else
@@ -247,6 +260,11 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 		if (!n->check[i])
 			continue;
 		r = natcheck_report(n->check[i], &changed);
+		if (uplinks_is_slot(i)) {
+			if (!endpoint_is_zero(&r->reflexive) && !is_host(n, &r->reflexive.ip))
+				add_spare(l, &r->reflexive, CANDIDATE_REFLEXIVE);
+			continue;
+		}
 		add_reflexive(n, l, &r->reflexive);
 		add_reflexive(n, l, &r->reflexive6);
 		if (i == 0) {
@@ -309,25 +327,25 @@ void discovery_tell(struct node *n, struct peer *p, nsec_t now)
 	bool v6[WORKER_PORTS_MAX] = { [1] = true };
 	unsigned count = FIRST_EXTRA_PORT;
 
-	/* the NAT spares one port: from others there is nothing to be begun */
-	for (unsigned i = ikeport_in_use(n) ? WORKER_PORTS_MAX : FIRST_EXTRA_PORT;
-	     i < WORKER_PORTS_MAX; i++)
+	for (unsigned i = FIRST_EXTRA_PORT; i < WORKER_PORTS_MAX; i++) {
+		v6[i] = uplinks_slot_v6(i);
+		/* the NAT spares one port: from others there is nothing to be begun */
+		if (ikeport_in_use(n) && !uplinks_is_slot(i))
+			continue;
 		if (i != AUX_PORT && atomic_load(&n->ports[i].open))
 			count = i + 1;
+	}
 	pathset_set_sockets(p->paths, v6, count, now);
+	pathset_set_uplinks(p->paths, uplinks_mask(n), now);
 	pathset_set_local(p->paths, &n->local, &n->nat, n->generation, now);
 }
 
-static bool same_list(const struct candidate_list *a,
-		      const struct candidate_list *b)
+/* tell_all() - every path set learns of our ports */
+static void tell_all(struct node *n, nsec_t now)
 {
-	if (a->count != b->count)
-		return false;
-	for (unsigned i = 0; i < a->count; i++)
-		if (a->c[i].kind != b->c[i].kind ||
-		    !endpoint_eq(&a->c[i].at, &b->c[i].at))
-			return false;
-	return true;
+	for (unsigned i = 0; i < n->peer_count; i++)
+		if (n->peers[i]->paths)
+			discovery_tell(n, n->peers[i], now);
 }
 
 /* add_levels() - what the routers on the way, and the nearest one's word, say of our NATs */
@@ -365,7 +383,7 @@ void discovery_local_changed(struct node *n, nsec_t now)
 	cross_candidates(n, &l);
 	direct_candidates(n, &l);
 	publish(n);
-	if (same_list(&l, &n->local) &&
+	if (candidate_list_same(&l, &n->local) &&
 	    !memcmp(&nat, &n->nat, sizeof(nat)))
 		return;
 	peerrelay_update(n, now);
@@ -423,9 +441,7 @@ void discovery_fresh_port(struct node *n, nsec_t now)
 		return;
 	}
 	log_debug("port %u opened for a fresh try", n->ports[slot].udp[0].port);
-	for (unsigned i = 0; i < n->peer_count; i++)
-		if (n->peers[i]->paths)
-			discovery_tell(n, n->peers[i], now);
+	tell_all(n, now);
 	node_schedule(n);
 }
 
@@ -441,9 +457,7 @@ bool discovery_adopt_port(struct node *n, unsigned slot, struct udp *udp, nsec_t
 	}
 	if (worker_watch_port(&n->workers[0], slot) < 0)
 		log_warn("port slot %u is deaf: out of memory", slot);
-	for (unsigned i = 0; i < n->peer_count; i++)
-		if (n->peers[i]->paths)
-			discovery_tell(n, n->peers[i], now);
+	tell_all(n, now);
 	return true;
 }
 
@@ -455,6 +469,22 @@ static void read_hosts(struct node *n)
 					 ARRAY_SIZE(n->hosts));
 
 	n->host_count = got > 0 ? (unsigned)got : 0;
+}
+
+/* check_uplinks() - each spare uplink's IPv4 port is seen from outside as something else */
+static void check_uplinks(struct node *n, nsec_t now)
+{
+	unsigned mask = uplinks_mask(n);
+
+	for (unsigned i = 0; i < PATHSET_UPLINK_SOCKETS; i++) {
+		unsigned slot = PATHSET_UPLINKS + i;
+
+		natcheck_free(n->check[slot]);
+		n->check[slot] = NULL;
+		if (mask & 1u << i && !uplinks_slot_v6(slot) &&
+		    start_check(n, slot, now) < 0)
+			log_warn("port slot %u is not checked: out of memory", slot);
+	}
 }
 
 /* ask_all() - nothing that others told us of ourselves holds any more */
@@ -493,11 +523,17 @@ void discovery_network_changed(struct node *n, nsec_t now)
 {
 	struct host_address before[ARRAY_SIZE(n->hosts)];
 	unsigned count = n->host_count;
+	bool uplinks;
 
 	memcpy(before, n->hosts, sizeof(before));
 	read_hosts(n);
 	direct_listen(n);
-	if (count == n->host_count &&
+	uplinks = uplinks_look(n);
+	if (uplinks) {
+		check_uplinks(n, now);
+		tell_all(n, now);
+	}
+	if (!uplinks && count == n->host_count &&
 	    !memcmp(before, n->hosts, count * sizeof(before[0])))
 		return;
 	log_info("network changed: %u addresses", n->host_count);
@@ -564,11 +600,13 @@ int discovery_start(struct node *n, nsec_t now)
 	n->next_port = FIRST_EXTRA_PORT;
 	n->epoch = current_epoch(n);
 	read_hosts(n);
-	if (direct_start(n) < 0 || cross_start(n) < 0)
+	if (direct_start(n) < 0 || cross_start(n) < 0 || uplinks_start(n) < 0)
 		return -ENOMEM;
 	direct_listen(n);
+	(void)uplinks_look(n);
 	if (start_check(n, 0, now) < 0)
 		return -ENOMEM;
+	check_uplinks(n, now);
 	discovery_local_changed(n, now);
 	return 0;
 }
@@ -581,6 +619,7 @@ void discovery_stop(struct node *n)
 	}
 	cross_stop(n);
 	direct_stop(n);
+	uplinks_stop(n);
 	n->no_udp = false;
 	fan_free(n->fan);
 	n->fan = NULL;

@@ -258,6 +258,8 @@ static void to_control(struct worker *w, const struct udp_in *in,
 		return;
 	note->port = (uint8_t)port;
 	note->from = in->from;
+	note->to = in->to;
+	note->index = in->index;
 	note->n = (uint16_t)n;
 	memcpy(note->data, m, n);
 	worker_note_done(w);

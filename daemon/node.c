@@ -41,6 +41,19 @@ void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t
 		drop_count(&n->drops, DROP_UDP_SEND);
 }
 
+void node_answer(struct node *n, unsigned port, const struct endpoint *to,
+		 const struct ipaddr *from, unsigned index, const void *data, size_t octets)
+{
+	struct udp_out o = { .to = *to, .data = data, .n = octets, .from = *from,
+			     .index = index };
+	unsigned sent;
+
+	if (port >= WORKER_PORTS_MAX || ipaddr_is_zero(from) ||
+	    !atomic_load(&n->ports[port].open) ||
+	    udp_send(&n->ports[port].udp[0], &o, 1, &sent) < 0)
+		node_send(n, port, to, 0, data, octets);
+}
+
 static void on_timer(struct loop_timer *t, nsec_t now)
 {
 	struct node *n = container_of(t, struct node, timer);

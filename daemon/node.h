@@ -8,6 +8,7 @@
  *   peers      the peers, each a tunnel and a path set, and when each is due
  *   notes      what workers tell: handshakes, discovery, staged packets
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
+ *   uplinks    ports bound to the uplinks that the host does not prefer
  *   mapping    our main ports kept open at the routers
  *   lan        calls to peers on the same LAN
  *   relays     our registration at each relay
@@ -130,6 +131,7 @@ struct route_check {
 struct pinger;
 struct ctl;
 struct enrolment;
+struct uplinks;
 struct nameserver;
 struct router;
 
@@ -192,6 +194,7 @@ struct node {
 	struct lan *lan; /* NULL: nobody is called; see lan.h */
 	struct mapping *mapping; /* NULL: ports are not mapped; see mapping.h */
 	struct fan *fan; /* throw-away sockets */
+	struct uplinks *uplinks; /* NULL: down */
 	struct hops *hops; /* NULL: down */
 	struct ikeport *ikeport; /* NULL: down */
 	struct translator *translator; /* to IPv4, where we have none; translator.h */
@@ -245,6 +248,11 @@ struct node {
 /* node_send() - one datagram from a local port's socket; drops are counted */
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets);
+
+/* node_answer() - the same, from the address of ours and the interface that what is answered
+ * came to; zero both: as the routes say, and so too where they lead nowhere from there */
+void node_answer(struct node *n, unsigned port, const struct endpoint *to,
+		 const struct ipaddr *from, unsigned index, const void *data, size_t octets);
 
 /* node_main_port() - the main port of an address's family */
 static inline unsigned node_main_port(const struct endpoint *to)

@@ -197,6 +197,25 @@ static enum drop take_streamed(struct node *n, struct note *note, nsec_t now)
 	return DROP_NONE;
 }
 
+/* came_to() - an address of ours that an answer may leave from; not a group's */
+static void came_to(const struct note *note, struct pathset_source *src)
+{
+	switch (ipaddr_class(&note->to)) {
+	case ADDR_CLASS_UNSPECIFIED:
+	case ADDR_CLASS_LOOPBACK:
+	case ADDR_CLASS_MULTICAST:
+	case ADDR_CLASS_BROADCAST:
+	case ADDR_CLASS_TRANSLATION:
+		return;
+	case ADDR_CLASS_LINK_LOCAL:
+	case ADDR_CLASS_PRIVATE:
+	case ADDR_CLASS_SHARED:
+	case ADDR_CLASS_GLOBAL:
+		src->local = note->to;
+		src->index = note->index;
+	}
+}
+
 static void take_datagram(struct node *n, struct note *note, nsec_t now)
 {
 	struct pathset_source src = { .socket = note->port,
@@ -209,6 +228,7 @@ static void take_datagram(struct node *n, struct note *note, nsec_t now)
 			drop_count(&n->drops, d);
 		return;
 	}
+	came_to(note, &src);
 	if (note->port >= WORKER_STREAM_PORT && !relay_is(note->data, note->n))
 		drop_count(&n->drops, DROP_UNKNOWN_TYPE);
 	else if (relay_is(note->data, note->n))

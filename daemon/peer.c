@@ -372,8 +372,10 @@ static void send_direct(struct node *n, struct peer *p,
 		port = direct_port(n, p, a->socket);
 	if (a->socket >= PATHSET_STREAM && !port)
 		drop_count(&n->drops, DROP_NO_PATH);
-	else
+	else if (a->ttl)
 		node_send(n, port, &a->to, a->ttl, a->message, a->n);
+	else
+		node_answer(n, port, &a->to, &a->from, a->index, a->message, a->n);
 }
 
 static void run_paths(struct node *n, struct peer *p, nsec_t now)

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "daemon/nameserver.h"
 #include "daemon/figures.h"
@@ -14,6 +15,7 @@
 #include "daemon/peerrelay.h"
 #include "daemon/routes.h"
 #include "daemon/translator.h"
+#include "daemon/uplinks.h"
 #include "traversal/advice.h"
 
 enum {
@@ -82,14 +84,27 @@ json_t *status_path(struct node *n, const struct peer *p,
 				text_or_null(n->relays[c->relay].info.name) :
 				json_null();
 
-	return json_pack("{s:s,s:o,s:o,s:o,s:f,s:i,s:f,s:I,s:s}", "kind",
+	return json_pack("{s:s,s:o,s:o,s:o,s:f,s:i,s:f,s:I,s:s,s:b}", "kind",
 			 kind_name(n, c), "remote", remote, "relay", relay,
 			 "transport", transport_json(n, c), "rtt_ms", (double)path->rtt / 1e6, "mtu",
 			 path->mtu ? path->mtu : n->conf.mtu, "loss",
 			 path->loss, "since_s",
 			 (json_int_t)(nsec_since(path->since, time_now()) /
 				      SEC(1)),
-			 "state", path->state ? path->state : "");
+			 "state", path->state ? path->state : "", "spare", path->spare);
+}
+
+/* paths_json() - all direct ones that are not dead */
+static json_t *paths_json(struct node *n, const struct peer *p)
+{
+	struct path_info info[PATHSET_PATHS_MAX];
+	unsigned count = p->paths ? pathset_paths(p->paths, info, ARRAY_SIZE(info)) : 0;
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(info[i].state, "dead"))
+			json_array_append_new(list, status_path(n, p, &info[i]));
+	return list;
 }
 
 static void current_path(const struct peer *p, struct path_info *out)
@@ -300,6 +315,37 @@ static json_t *nat64_json(const struct node *n)
 	return json_sprintf("%s (%s)", prefix_text(&t->prefix, text), by[how]);
 }
 
+/* add_uplink() - with what servers see of its port */
+static void add_uplink(json_t *list, const struct node *n, const char *name, bool usual,
+		       unsigned port)
+{
+	const struct natcheck *check = n->check[port];
+	struct endpoint none = { .port = 0 };
+
+	json_array_append_new(
+		list, json_pack("{s:s,s:b,s:o}", "name", name, "usual", usual, "public",
+				endpoint_json(check ? &natcheck_last(check)->reflexive : &none)));
+}
+
+/* uplinks_json() - the usual one first; a host with one alone has but that */
+static json_t *uplinks_json(const struct node *n)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n->host_count; i++)
+		if (uplinks_is_usual(n, n->hosts[i].index)) {
+			add_uplink(list, n, n->hosts[i].name, true, 0);
+			break;
+		}
+	for (unsigned i = 0; i < UPLINKS_HELD; i++) {
+		const struct uplink_hold *u = uplinks_get(n, i);
+
+		if (u && !uplinks_is_usual(n, u->index))
+			add_uplink(list, n, u->name, false, PATHSET_UPLINKS + 2 * i);
+	}
+	return list;
+}
+
 json_t *status_netcheck(struct node *n)
 {
 	const struct natcheck_report *r = natcheck_last(n->check[0]);
@@ -316,8 +362,8 @@ json_t *status_netcheck(struct node *n)
 		allocator_range(a), "step", a->step);
 
 	return json_pack(
-		"{s:i,s:b,s:o,s:{s:o,s:s},s:o,s:o,s:o}",
-		"version", STATUS_VERSION, "udp", r->udp, "ipv4", v4, "ipv6",
+		"{s:i,s:b,s:o,s:o,s:{s:o,s:s},s:o,s:o,s:o}",
+		"version", STATUS_VERSION, "udp", r->udp, "uplinks", uplinks_json(n), "ipv4", v4, "ipv6",
 		"public", endpoint_json(&r->reflexive6), "filtering", "unknown",
 		"nat64", nat64_json(n), "portmap", portmap_json(n), "relays", relays_json(n));
 }
@@ -332,9 +378,9 @@ static json_t *profile_json(const struct node *n)
 
 		json_array_append_new(
 			list,
-			json_pack("{s:s,s:s}", "kind",
+			json_pack("{s:s,s:s,s:b}", "kind",
 				  candidate_kind_name(c->kind), "at",
-				  endpoint_text(&c->at, buf)));
+				  endpoint_text(&c->at, buf), "spare", c->spare));
 	}
 	return json_pack("{s:s,s:s,s:b,s:b,s:b,s:o}", "nat",
 			 strategy_class_name(strategy_class(&n->nat)),
@@ -398,9 +444,9 @@ json_t *status_why(struct node *n, struct peer *p)
 		json_array_append_new(tried,
 				      json_pack("{s:s,s:s}", "what", t[i].what,
 						"outcome", t[i].outcome));
-	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:s}", "version",
+	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "version",
 			 STATUS_VERSION, "peer", p->name, "path",
-			 status_path(n, p, &path), "local", profile_json(n),
+			 status_path(n, p, &path), "paths", paths_json(n, p), "local", profile_json(n),
 			 "remote", remote_json(n, p), "tried", tried,
 			 "next_try_s",
 			 next == NSEC_NEVER || next <= now ?

@@ -54,6 +54,8 @@ struct note {
 	uint8_t port; /* DATAGRAM, HEARD */
 	bool relayed; /* HEARD */
 	struct endpoint from; /* DATAGRAM, HEARD */
+	struct ipaddr to; /* DATAGRAM: address of ours; zero: not known */
+	unsigned index; /* DATAGRAM: interface */
 	uint16_t n; /* DATAGRAM, STAGE */
 	uint8_t data[WORKER_NOTE_DATA];
 };

@@ -2,9 +2,9 @@
  *
  * candidate.c - rank, filter and wire form of endpoints (RFC 8445 s5.1 in spirit)
  *
- * On the wire a list is one octet of count and 20 octets each: kind, flags (0, to be
- * ignored), 16 octets of address in canonical form, port. Who attested a candidate is
- * the reader's own knowledge and never believed from the wire.
+ * On the wire a list is one octet of count and 20 octets each: kind, flags (bit 0: spare;
+ * the others 0, to be ignored), 16 octets of address in canonical form, port. Who attested
+ * a candidate is the reader's own knowledge and never believed from the wire.
  */
 #include "traversal/candidate.h"
 
@@ -12,6 +12,8 @@ enum {
 	PORT_MIN = 1024, /* below: services that no node of ours runs at, */
 	PORT_IKE = 500, /* but for the port that some NATs do not change */
 	PORT_TLS = 443, /* but for this one, by TCP */
+	FLAG_SPARE = 1,
+	SPARE_BEHIND = 50, /* so far a spare uplink's rank lies below the usual one's */
 };
 
 unsigned candidate_priority(enum candidate_kind k)
@@ -80,6 +82,17 @@ bool candidate_same(const struct candidate *a, const struct candidate *b)
 	       candidate_is_tcp(a->kind) == candidate_is_tcp(b->kind);
 }
 
+bool candidate_list_same(const struct candidate_list *a, const struct candidate_list *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++)
+		if (a->c[i].kind != b->c[i].kind || a->c[i].spare != b->c[i].spare ||
+		    !endpoint_eq(&a->c[i].at, &b->c[i].at))
+			return false;
+	return true;
+}
+
 static int find(const struct candidate_list *l, const struct candidate *c)
 {
 	for (unsigned i = 0; i < l->count; i++)
@@ -94,14 +107,20 @@ static void take_out(struct candidate_list *l, unsigned i)
 		l->c[i] = l->c[i + 1];
 }
 
+static unsigned rank(const struct candidate *c)
+{
+	unsigned p = candidate_priority(c->kind);
+
+	return c->spare && p > SPARE_BEHIND ? p - SPARE_BEHIND : p;
+}
+
 /* put_in() - behind all of equal rank, so that the order of arrival stays */
 static void put_in(struct candidate_list *l, const struct candidate *c)
 {
 	unsigned i = l->count++;
 
 	for (; i > 0; i--) {
-		if (candidate_priority(l->c[i - 1].kind) >=
-		    candidate_priority(c->kind))
+		if (rank(&l->c[i - 1]) >= rank(c))
 			break;
 		l->c[i] = l->c[i - 1];
 	}
@@ -117,8 +136,7 @@ bool candidate_add(struct candidate_list *l, const struct candidate *c)
 		return false;
 	if (old >= 0) {
 		merged.attested |= l->c[old].attested;
-		if (candidate_priority(l->c[old].kind) >=
-		    candidate_priority(c->kind)) {
+		if (rank(&l->c[old]) >= rank(c)) {
 			l->c[old].attested = merged.attested;
 			return true;
 		}
@@ -172,7 +190,7 @@ void candidate_list_write(const struct candidate_list *l, struct writer *w)
 	writer_u8(w, (uint8_t)l->count);
 	for (unsigned i = 0; i < l->count; i++) {
 		writer_u8(w, (uint8_t)l->c[i].kind);
-		writer_u8(w, 0);
+		writer_u8(w, l->c[i].spare ? FLAG_SPARE : 0);
 		writer_put(w, l->c[i].at.ip.b, 16);
 		writer_be16(w, l->c[i].at.port);
 	}
@@ -187,7 +205,7 @@ bool candidate_list_read(struct reader *r, struct candidate_list *out)
 		struct candidate c = { .attested = false };
 		unsigned kind = reader_u8(r);
 
-		(void)reader_u8(r);
+		c.spare = reader_u8(r) & FLAG_SPARE;
 		reader_copy(r, c.at.ip.b, 16);
 		c.at.port = reader_be16(r);
 		if (r->failed || !candidate_known(kind))

@@ -32,6 +32,7 @@ struct candidate {
 	struct endpoint at;
 	enum candidate_kind kind;
 	bool attested; /* our own relay or STUN server saw the node there */
+	bool spare; /* by an uplink that the node does not use as a rule */
 };
 
 struct candidate_list {
@@ -48,6 +49,10 @@ bool candidate_is_tcp(enum candidate_kind k);
 bool candidate_known(unsigned kind);
 /* candidate_same() - the same endpoint by the same protocol */
 bool candidate_same(const struct candidate *a, const struct candidate *b);
+
+/* candidate_list_same() - the same endpoints in the same order, of the same kinds and uplinks;
+ * who attested them is not asked */
+bool candidate_list_same(const struct candidate_list *a, const struct candidate_list *b);
 
 /* candidate_add() - keep rank order and uniqueness; false if refused or full */
 bool candidate_add(struct candidate_list *l, const struct candidate *c);

@@ -35,6 +35,7 @@ struct pathset *pathset_new(const struct pathset_params *p)
 	ps->want_fan = -1;
 	ps->cand_due = ps->retry = ps->look = NSEC_NEVER;
 	ps->tcp.due = ps->tcp.look = NSEC_NEVER;
+	ps->spare.due = ps->spare.pings = NSEC_NEVER;
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		ps->relay[i].due = NSEC_NEVER;
 	return ps;
@@ -87,7 +88,7 @@ int pathset_socket(const struct pathset *ps, bool v6, bool newest)
 {
 	int found = -1;
 
-	for (unsigned i = 0; i < ps->socket_count && i < PATHSET_ADOPTED; i++) {
+	for (unsigned i = 0; i < ps->socket_count && i < PATHSET_UPLINKS; i++) {
 		if (ps->v6[i] != v6)
 			continue;
 		found = (int)i;
@@ -215,6 +216,8 @@ void pathset_set_local(struct pathset *ps, const struct candidate_list *l,
 {
 	bool changed = !ps->self.known || ps->self.generation != generation;
 
+	if (!candidate_list_same(&ps->self.list, l))
+		pathset_spare_reset(ps, now);
 	ps->self.list = *l;
 	ps->self.nat = *nat;
 	ps->self.generation = generation;
@@ -288,6 +291,21 @@ void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t 
 		pathset_probe_r0(ps, now);
 }
 
+void pathset_set_uplinks(struct pathset *ps, unsigned mask, nsec_t now)
+{
+	if (mask == ps->uplinks)
+		return;
+	ps->uplinks = mask;
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		const struct path *p = &ps->path[i];
+
+		if (p->used && pathset_is_uplink(p->socket) &&
+		    !(mask & 1u << (p->socket - PATHSET_UPLINKS)))
+			pathset_forget(ps, i, now);
+	}
+	pathset_spare_reset(ps, now);
+}
+
 void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t rtt,
 		       nsec_t now)
 {
@@ -340,13 +358,25 @@ void pathset_traffic(struct pathset *ps, nsec_t now)
 		wake(ps, now);
 }
 
+/* is_left() - data of the peer's comes another way, and this path is quiet */
+static bool is_left(const struct path *p, nsec_t now)
+{
+	return p->state == PATH_ALIVE &&
+	       nsec_since(p->heard, now) >= nsec_max(2 * p->srtt + MSEC(50), MSEC(250));
+}
+
 void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *from,
-		   nsec_t now)
+		   nsec_t at)
 {
 	struct path *p = pathset_find(ps, socket, from);
+	struct path *best = ps->best < 0 ? NULL : &ps->path[ps->best];
 
-	if (p)
-		path_heard(p, now);
+	if (!p)
+		return;
+	path_heard(p, at);
+	if (best && p != best && path_fit(p) && is_left(best, at) &&
+	    pathset_is_spare(ps, p) != pathset_is_spare(ps, best))
+		path_doubt(best, at);
 }
 
 void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now)
@@ -368,17 +398,17 @@ void pathset_heard_relay(struct pathset *ps, nsec_t now)
 {
 	struct path *p = ps->best < 0 ? NULL : &ps->path[ps->best];
 
-	if (!p || p->state != PATH_ALIVE ||
-	    nsec_since(p->heard, now) < nsec_max(2 * p->srtt + MSEC(50), MSEC(250)))
-		return;
-	path_doubt(p, now);
+	if (p && is_left(p, now))
+		path_doubt(p, now);
 }
 
 void pathset_network_changed(struct pathset *ps, nsec_t now)
 {
 	for (unsigned i = 0; i < PATHSET_PATHS_MAX; i++)
-		if (ps->path[i].used && ps->path[i].validated)
+		if (ps->path[i].used && ps->path[i].validated &&
+		    !pathset_is_uplink(ps->path[i].socket))
 			path_doubt(&ps->path[i], now);
+	pathset_spare_reset(ps, now);
 	punch_stop(&ps->punch);
 	pathset_scan_stop(ps, now);
 	pathset_ask_stun(ps, now);

@@ -36,7 +36,10 @@
 enum {
 	PATHSET_PATHS_MAX = 32,
 	PATHSET_SOCKETS_MAX = 24, /* local sockets that paths may use */
-	PATHSET_ADOPTED = 8, /* from here on: adopted ones; no path is begun there */
+	PATHSET_UPLINKS = 8, /* from here on: each bound to a spare uplink (pathset_spare.c) */
+	PATHSET_UPLINK_SOCKETS = 4,
+	PATHSET_ADOPTED = PATHSET_UPLINKS + PATHSET_UPLINK_SOCKETS, /* from here on: adopted
+			* ones; no path is begun there */
 	PATHSET_RELAYS_MAX = 8,
 	/* From here on a socket number means a stream to the peer: 128 the one in which
 	 * we are the TLS client, 129 the one in which the peer is. At most one of each. */
@@ -94,6 +97,10 @@ void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now);
  * the main IPv4 one. Sockets that vanish kill their paths. */
 void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t now);
 
+/* pathset_set_uplinks() - which sockets of spare uplinks exist: bit i for PATHSET_UPLINKS +
+ * i. After pathset_set_sockets(), which tells their families. Paths of others are dead. */
+void pathset_set_uplinks(struct pathset *ps, unsigned mask, nsec_t now);
+
 /* pathset_set_relay() - can the relay in this slot carry messages to the peer now?
  * rtt: ours plus the peer's RTT to it, 0 if not known */
 void pathset_set_relay(struct pathset *ps, unsigned relay, bool usable, nsec_t rtt,
@@ -114,10 +121,12 @@ void pathset_set_relay_kind(struct pathset *ps, unsigned relay,
  * and at the first packet after idle): be active for 120 s */
 void pathset_traffic(struct pathset *ps, nsec_t now);
 
-/* pathset_heard() - an authenticated tunnel message came in over this path: counts as
- * life of the path, not as proof of a new one */
+/* pathset_heard() - an authenticated tunnel message came in over this path, at a time that
+ * may lie a moment in the past: counts as life of the path, not as proof of a new one. If
+ * it used another uplink than the best path, which has been quiet, the peer has left that
+ * one, so it is suspect at once */
 void pathset_heard(struct pathset *ps, unsigned socket, const struct endpoint *from,
-		   nsec_t now);
+		   nsec_t at);
 
 /* pathset_sent_unanswered() - data is being sent and nothing comes back since `since` */
 void pathset_silent(struct pathset *ps, nsec_t since, nsec_t now);
@@ -178,6 +187,8 @@ struct pathset_source {
 	unsigned relay; /* slot, if relayed */
 	unsigned socket; /* local socket, if not */
 	struct endpoint from; /* untrusted, if not relayed */
+	struct ipaddr local; /* address of ours that it came to; zero: not known */
+	unsigned index; /* interface it came in on; 0: not known */
 };
 
 /* pathset_hint() - incoming messages of this peer carry this hint in an epoch */
@@ -251,6 +262,8 @@ struct pathset_action {
 	unsigned socket, relay;
 	unsigned count; /* PATHSET_WANT_FAN; at most 256 */
 	struct endpoint to;
+	struct ipaddr from; /* SEND_DIRECT: an answer leaves from where the question came */
+	unsigned index; /* by this interface; zero both: as the routes say */
 	uint8_t ttl;
 	struct pathset_use use;
 	size_t n; /* octets of message */
@@ -267,6 +280,7 @@ struct path_info {
 	struct path_choice choice;
 	const char *state; /* "probing", "alive", "suspect", "dead" */
 	enum candidate_kind candidate; /* kind of its remote candidate */
+	bool spare; /* by a spare uplink of either side */
 	nsec_t rtt; /* smoothed; 0: not measured */
 	double loss; /* 0..1 over the last pings */
 	nsec_t since; /* when it became what it is */

@@ -5,7 +5,8 @@
  * From the relay to a direct path as soon as that answered two pings in a row. Between
  * direct paths only for a clear gain that lasts. The side with the smaller public
  * key chooses: its pings on the path in use carry a mark, and the other side follows
- * when that path is alive for it too.
+ * when that path is alive for it too. A spare uplink is for emergencies: a path by one is
+ * dearer than any by the usual uplinks, which are taken again when they have settled.
  */
 #include "traversal/pathset_inside.h"
 
@@ -15,6 +16,7 @@
 #define KEEP_BEST SEC(5)
 #define KEEP_SECOND SEC(10)
 #define KEEP_IDLE SEC(20)
+#define SPARE_COST MSEC(100) /* it may be slower than it looks, and paid by the octet */
 #define LAST_HOPE SEC(60) /* without any relay, a dead path is used this long */
 
 enum {
@@ -27,6 +29,11 @@ bool pathset_direct(const struct pathset *ps)
 	       !pathset_is_stream(ps->path[ps->best].socket);
 }
 
+static nsec_t cost(const struct pathset *ps, const struct path *p)
+{
+	return path_cost(p) + (pathset_is_spare(ps, p) ? SPARE_COST : 0);
+}
+
 static int cheapest(const struct pathset *ps, int but)
 {
 	nsec_t least = NSEC_NEVER;
@@ -35,10 +42,32 @@ static int cheapest(const struct pathset *ps, int but)
 	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
 		const struct path *p = &ps->path[i];
 
-		if (!p->used || i == but || !path_fit(p) ||
-		    path_cost(p) >= least)
+		if (!p->used || i == but || !path_fit(p) || cost(ps, p) >= least)
 			continue;
-		least = path_cost(p);
+		least = cost(ps, p);
+		found = i;
+	}
+	return found;
+}
+
+/* reserve() - the cheapest path that does not use the uplinks of the best: for the day
+ * when they die; -1: none */
+static int reserve(const struct pathset *ps)
+{
+	nsec_t least = NSEC_NEVER;
+	int found = -1;
+	bool spare;
+
+	if (ps->best < 0)
+		return -1;
+	spare = pathset_is_spare(ps, &ps->path[ps->best]);
+	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
+		const struct path *p = &ps->path[i];
+
+		if (!p->used || pathset_is_stream(p->socket) || !path_fit(p) ||
+		    pathset_is_spare(ps, p) == spare || cost(ps, p) >= least)
+			continue;
+		least = cost(ps, p);
 		found = i;
 	}
 	return found;
@@ -68,13 +97,14 @@ static void compare(struct pathset *ps, nsec_t now)
 {
 	const struct path *best = &ps->path[ps->best];
 	int other = cheapest(ps, ps->best);
-	nsec_t gain = nsec_max(GAIN_MIN, path_cost(best) / 8);
+	nsec_t gain = nsec_max(GAIN_MIN, cost(ps, best) / 8);
 
 	if (now < ps->look)
 		return;
 	ps->look = nsec_add(now, LOOK);
 	if (other < 0 || pathset_is_stream(ps->path[other].socket) ||
-	    path_cost(&ps->path[other]) + gain > path_cost(best)) {
+	    !path_settled(&ps->path[other], now) ||
+	    cost(ps, &ps->path[other]) + gain > cost(ps, best)) {
 		ps->rival_count = 0;
 		return;
 	}
@@ -125,7 +155,7 @@ static void choose_best(struct pathset *ps, nsec_t now)
 static void keep(struct pathset *ps, nsec_t now)
 {
 	bool active = pathset_active(ps, now);
-	int second = cheapest(ps, ps->best);
+	int second = cheapest(ps, ps->best), third = reserve(ps);
 
 	for (int i = 0; i < PATHSET_PATHS_MAX; i++) {
 		struct path *p = &ps->path[i];
@@ -138,6 +168,10 @@ static void keep(struct pathset *ps, nsec_t now)
 				   now < ps->used_until ? KEEP_IDLE : 0;
 		else if (i == second && active)
 			interval = KEEP_SECOND;
+		else if (i == third)
+			interval = KEEP_IDLE;
+		if (i == third && i == second)
+			interval = KEEP_IDLE; /* it may be paid by the octet */
 		path_keep(p, interval, now);
 	}
 	if (ps->best < 0 || second < 0 || now >= ps->busy_until)

@@ -130,6 +130,8 @@ static void adopt(struct pathset *ps, const struct disco_message *m, nsec_t now)
 		ps->want_handshake = true; /* it was restarted */
 		ps->acked_any = false;
 	}
+	if (!candidate_list_same(&ps->peer.list, &m->candidates))
+		pathset_spare_reset(ps, now);
 	ps->peer_instance = m->instance;
 	ps->peer.list = m->candidates;
 	ps->peer.nat = m->nat;

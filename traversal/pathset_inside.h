@@ -136,6 +136,12 @@ struct tcp { /* streams to the peer; pathset_tcp.c */
 	struct cross cross;
 };
 
+struct spare { /* the search for a path by the other uplink; pathset_spare.c */
+	nsec_t due; /* next try; NSEC_NEVER: none is wanted */
+	nsec_t pings; /* of the try under way; NSEC_NEVER: none is */
+	unsigned tries; /* since the last change */
+};
+
 struct side { /* what one end is known by */
 	struct candidate_list list;
 	struct nat_profile nat;
@@ -187,6 +193,8 @@ struct pathset {
 	bool scanned; /* R3 was tried since the last wait */
 	struct rate scans, brackets, fans; /* attempts by the hour */
 	struct tcp tcp;
+	unsigned uplinks; /* sockets of spare uplinks; bit 0: PATHSET_UPLINKS */
+	struct spare spare;
 	int want_fan; /* sockets to ask for; -1: nothing */
 	bool want_adopt;
 	bool want_stun, want_sockets, want_handshake;
@@ -274,6 +282,16 @@ void pathset_tick_cross(struct pathset *ps, nsec_t now);
 nsec_t pathset_next_cross(const struct pathset *ps);
 enum drop pathset_take_cross(struct pathset *ps, const struct pathset_source *src,
 			     const struct disco_message *m, nsec_t now);
+
+/* ---- pathset_spare.c ---- */
+
+bool pathset_is_uplink(unsigned socket); /* is it the number of a spare uplink's? */
+/* pathset_is_spare() - does this path use a spare uplink, of ours or of the peer's? */
+bool pathset_is_spare(const struct pathset *ps, const struct path *p);
+/* pathset_spare_reset() - something changed: search anew, soon */
+void pathset_spare_reset(struct pathset *ps, nsec_t now);
+void pathset_tick_spare(struct pathset *ps, nsec_t now);
+nsec_t pathset_next_spare(const struct pathset *ps);
 
 /* ---- pathset_scan.c ---- */
 

@@ -54,6 +54,7 @@ static void tick(struct pathset *ps, nsec_t now)
 	pathset_tick_scan(ps, now);
 	pathset_tick_cross(ps, now);
 	pathset_tick_tcp(ps, now);
+	pathset_tick_spare(ps, now);
 }
 
 static bool choice_eq(const struct path_choice *a, const struct path_choice *b)
@@ -114,6 +115,8 @@ static void seal(struct pathset *ps, const struct disco_message *m,
 	out->relay = via->relay;
 	out->socket = via->socket;
 	out->to = via->from;
+	out->from = via->local;
+	out->index = via->index;
 	out->ttl = ttl;
 	out->n = box_seal(&ps->box, epoch, plain, n, out->message);
 }
@@ -397,6 +400,7 @@ nsec_t pathset_next_expiry(const struct pathset *ps)
 	t = nsec_min(t, pathset_next_scan(ps));
 	t = nsec_min(t, pathset_next_tcp(ps));
 	t = nsec_min(t, pathset_next_cross(ps));
+	t = nsec_min(t, pathset_next_spare(ps));
 	for (unsigned i = 0; i < PATHSET_RELAYS_MAX; i++)
 		if (ps->relay[i].usable)
 			t = nsec_min(t, ps->relay[i].due);

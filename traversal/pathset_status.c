@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static void describe(const struct path *p, struct path_info *out)
+static void describe(const struct pathset *ps, const struct path *p,
+		     struct path_info *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->choice.kind = pathset_is_stream(p->socket) ? PATH_TCP : PATH_DIRECT;
@@ -14,6 +15,7 @@ static void describe(const struct path *p, struct path_info *out)
 	out->choice.to = p->to;
 	out->state = path_state_name(p->state);
 	out->candidate = p->kind;
+	out->spare = pathset_is_spare(ps, p);
 	out->rtt = p->srtt;
 	out->loss = path_loss(p);
 	out->since = p->since;
@@ -24,7 +26,7 @@ void pathset_current(const struct pathset *ps, struct path_info *out)
 	const struct relay_slot *r;
 
 	if (path_is_direct(&ps->told.best) && ps->best >= 0) {
-		describe(&ps->path[ps->best], out);
+		describe(ps, &ps->path[ps->best], out);
 		out->since = ps->best_since;
 		return;
 	}
@@ -51,7 +53,7 @@ unsigned pathset_paths(const struct pathset *ps, struct path_info *out, unsigned
 
 	for (unsigned i = 0; i < PATHSET_PATHS_MAX && n < max; i++)
 		if (ps->path[i].used)
-			describe(&ps->path[i], &out[n++]);
+			describe(ps, &ps->path[i], &out[n++]);
 	return n;
 }
 

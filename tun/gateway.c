@@ -5,6 +5,7 @@
 #include "tun/gateway.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "tun/netlink.h"
 
@@ -48,4 +49,70 @@ int gateway_find(bool v6, unsigned except, struct gateway *out)
 		return -ENOENT;
 	*out = s.best;
 	return 0;
+}
+
+/* ---- all of them ---- */
+
+struct lineup {
+	unsigned except, count;
+	struct uplink out[UPLINKS_MAX];
+	uint32_t metric[UPLINKS_MAX]; /* the lesser of both families' */
+};
+
+/* rise() - towards the front, until one is as good */
+static void rise(struct lineup *l, unsigned i)
+{
+	for (; i > 0 && l->metric[i] < l->metric[i - 1]; i--) {
+		struct uplink u = l->out[i];
+		uint32_t m = l->metric[i];
+
+		l->out[i] = l->out[i - 1];
+		l->metric[i] = l->metric[i - 1];
+		l->out[i - 1] = u;
+		l->metric[i - 1] = m;
+	}
+}
+
+static void line_up(const struct netlink_item *item, void *arg)
+{
+	const struct netlink_route *r = &item->route;
+	struct lineup *l = arg;
+	unsigned i = 0;
+
+	if (item->what != NETLINK_ITEM_ROUTE || !r->unicast ||
+	    r->table != NETLINK_TABLE_MAIN || prefix_family_bits(&r->to) ||
+	    item->index == 0 || item->index == l->except)
+		return;
+	while (i < l->count && l->out[i].index != item->index)
+		i++;
+	if (i == UPLINKS_MAX)
+		return;
+	if (i == l->count) {
+		l->out[l->count++] = (struct uplink){ .index = item->index };
+		l->metric[i] = UINT32_MAX;
+	}
+	if (ipaddr_is_v4(&r->to.ip))
+		l->out[i].v4 = true;
+	else
+		l->out[i].v6 = true;
+	if (r->metric < l->metric[i])
+		l->metric[i] = r->metric;
+	rise(l, i);
+}
+
+int gateway_uplinks(unsigned except, struct uplink out[static UPLINKS_MAX])
+{
+	struct lineup l = { .except = except };
+	struct netlink *nl;
+	int err;
+
+	nl = netlink_open(false, &err);
+	if (!nl)
+		return err;
+	err = netlink_dump(nl, NETLINK_ITEM_ROUTE, line_up, &l);
+	netlink_close(nl);
+	if (err)
+		return err;
+	memcpy(out, l.out, sizeof(l.out));
+	return (int)l.count;
 }

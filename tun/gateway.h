@@ -9,6 +9,16 @@
 #include "base/addr.h"
 #include "base/attr.h"
 
+enum {
+	UPLINKS_MAX = 4, /* known of one host; more are left out */
+};
+
+/* An interface by which a default route leads out. */
+struct uplink {
+	unsigned index; /* interface */
+	bool v4, v6; /* families that it leads out for */
+};
+
 struct gateway {
 	struct ipaddr ip; /* IPv6: usually link-local, of its interface alone */
 	unsigned index; /* interface */
@@ -22,3 +32,14 @@ struct gateway {
  * Return: 0, -ENOENT or a negative errno of netlink
  */
 must_check int gateway_find(bool v6, unsigned except, struct gateway *out);
+
+/**
+ * gateway_uplinks() - All interfaces with a default route in the main table
+ * @except: Interface to leave out (our own), 0: none
+ * @out: UPLINKS_MAX of room; first the one whose route has the least metric in either
+ *       family, by which the host sends unless told otherwise
+ * Cost: a dump of the routes.
+ * Return: their number or a negative errno of netlink; routes without a gateway (point to
+ *         point) count too
+ */
+must_check int gateway_uplinks(unsigned except, struct uplink out[static UPLINKS_MAX]);

@@ -28,6 +28,22 @@ static void heading(const char *text)
 	putchar('\n');
 }
 
+/* print_uplinks() - where there is a choice */
+static void print_uplinks(const json_t *uplinks)
+{
+	char name[SHOW_CELL], seen[SHOW_CELL];
+	const json_t *u;
+	size_t i;
+
+	if (json_array_size(uplinks) < 2)
+		return;
+	heading("uplinks");
+	json_array_foreach(uplinks, i, u)
+		printf("  %-14s %s, seen at %s\n", show_member(u, "name", name),
+		       json_is_true(json_object_get(u, "usual")) ? "usual" : "spare",
+		       show_member(u, "public", seen));
+}
+
 static void print_relays(const json_t *relays)
 {
 	char name[SHOW_CELL], rtt[SHOW_CELL];
@@ -63,6 +79,7 @@ static void print_netcheck(const json_t *n)
 
 	heading("network");
 	print_facts(n, whole, ARRAY_SIZE(whole));
+	print_uplinks(json_object_get(n, "uplinks"));
 	heading("IPv4");
 	print_facts(json_object_get(n, "ipv4"), family, ARRAY_SIZE(family));
 	heading("IPv6");

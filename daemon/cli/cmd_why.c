@@ -41,6 +41,23 @@ static void print_tried(const json_t *tried)
 		       show_member(t, "outcome", outcome));
 }
 
+/* print_paths() - where more than one stands ready */
+static void print_paths(const json_t *paths)
+{
+	char text[SHOW_CELL], rtt[SHOW_CELL], state[SHOW_CELL];
+	const json_t *p;
+	size_t i;
+
+	if (json_array_size(paths) < 2)
+		return;
+	show_cell("paths", 0, SHOW_BOLD);
+	putchar('\n');
+	json_array_foreach(paths, i, p)
+		printf("  %s  %s  %s\n", show_path(p, text),
+		       show_rtt(json_object_get(p, "rtt_ms"), rtt),
+		       show_member(p, "state", state));
+}
+
 static void print_why(const json_t *why)
 {
 	const json_t *path = json_object_get(why, "path");
@@ -52,6 +69,7 @@ static void print_why(const json_t *why)
 	       show_rtt(json_object_get(path, "rtt_ms"), rtt));
 	print_facts("here", json_object_get(why, "local"));
 	print_facts("there", json_object_get(why, "remote"));
+	print_paths(json_object_get(why, "paths"));
 	print_tried(json_object_get(why, "tried"));
 	if (strcmp(show_member(why, "next_try_s", text), "-"))
 		printf("next try in %s s\n", text);

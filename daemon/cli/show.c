@@ -59,7 +59,8 @@ const char *show_path(const json_t *path, char buf[static SHOW_CELL])
 	show_member(path, show_is_direct(path) ? "remote" : "relay", place);
 	if (!strcmp(kind, "none") || !strcmp(place, "-"))
 		return strcpy(buf, kind);
-	snprintf(buf, SHOW_CELL, "%.16s %.78s", kind, place);
+	snprintf(buf, SHOW_CELL, "%.16s %.70s%s", kind, place,
+		 json_is_true(json_object_get(path, "spare")) ? " spare" : "");
 	return buf;
 }
 

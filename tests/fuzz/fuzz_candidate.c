@@ -14,7 +14,8 @@ static void check(const struct candidate_list *l)
 		abort();
 	for (unsigned i = 0; i < l->count; i++) {
 		(void)candidate_allowed(&l->c[i].at, NULL, 0);
-		if (i && candidate_priority(l->c[i].kind) >
+		if (i && l->c[i].spare == l->c[i - 1].spare &&
+		    candidate_priority(l->c[i].kind) >
 				 candidate_priority(l->c[i - 1].kind))
 			abort();
 		for (unsigned j = 0; j < i; j++)

@@ -80,7 +80,7 @@ static void fresh_socket(struct world *w, struct world_node *n)
 	n->want_sockets++;
 	if (n->deaf_to_wants)
 		return;
-	if (n->sockets < PATHSET_ADOPTED)
+	if (n->sockets < PATHSET_UPLINKS)
 		n->sockets++;
 	n->port[n->sockets - 1] = (uint16_t)(20000 + prng_below(&w->prng, 12000));
 	tell_local(w, n);

@@ -160,6 +160,35 @@ static void wire_form(void **state)
 	assert_int_equal(back.count, 1);
 }
 
+/* the usual uplink's stand before a spare one's, whatever they are; known on the wire */
+static void spare_ones_stand_behind(void **state)
+{
+	struct candidate_list l = { .count = 0 }, back = { .count = 0 };
+	struct candidate c = { .kind = CANDIDATE_V6, .spare = true };
+	uint8_t buf[400];
+	struct writer w = writer_of(buf, sizeof(buf));
+	struct reader r;
+
+	(void)state;
+	assert_true(endpoint_parse("[2001:db8::2]:6000", &c.at));
+	assert_true(candidate_add(&l, &c));
+	assert_true(add(&l, "192.0.2.1:5000", CANDIDATE_STATIC));
+	assert_false(l.c[0].spare);
+	assert_true(l.c[1].spare);
+	candidate_list_write(&l, &w);
+	buf[2] |= 0xfe; /* flags that we do not know */
+	r = reader_of(buf, writer_len(&w));
+	assert_true(candidate_list_read(&r, &back));
+	assert_int_equal(back.count, 2);
+	assert_false(back.c[0].spare);
+	assert_true(back.c[1].spare);
+	c.spare = false; /* the same endpoint by the usual one */
+	assert_true(candidate_add(&l, &c));
+	assert_int_equal(l.count, 2);
+	assert_false(l.c[0].spare);
+	assert_int_equal(l.c[0].kind, CANDIDATE_V6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +198,7 @@ int main(void)
 		cmocka_unit_test(a_full_list_refuses),
 		cmocka_unit_test(forbidden_places),
 		cmocka_unit_test(wire_form),
+		cmocka_unit_test(spare_ones_stand_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
