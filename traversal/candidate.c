@@ -13,7 +13,7 @@ enum {
 	PORT_IKE = 500, /* but for the port that some NATs do not change */
 	PORT_TLS = 443, /* but for this one, by TCP */
 	FLAG_SPARE = 1,
-	SPARE_BEHIND = 50, /* so far a spare uplink's rank lies below the usual one's */
+	USUAL_AHEAD = 50, /* so far a spare uplink's rank lies below the usual one's */
 };
 
 unsigned candidate_priority(enum candidate_kind k)
@@ -109,9 +109,7 @@ static void take_out(struct candidate_list *l, unsigned i)
 
 static unsigned rank(const struct candidate *c)
 {
-	unsigned p = candidate_priority(c->kind);
-
-	return c->spare && p > SPARE_BEHIND ? p - SPARE_BEHIND : p;
+	return candidate_priority(c->kind) + (c->spare ? 0 : USUAL_AHEAD);
 }
 
 /* put_in() - behind all of equal rank, so that the order of arrival stays */
