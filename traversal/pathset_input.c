@@ -54,6 +54,7 @@ static enum drop take_ping(struct pathset *ps, const struct pathset_source *src,
 		return pathset_scan_ping(ps, src, m, now);
 	if (src->relayed) {
 		pathset_out(ps, &o);
+		pathset_relay_along(ps, src->relay, now);
 		return DROP_NONE;
 	}
 	if (!may_answer(ps, src))

@@ -220,6 +220,9 @@ int pathset_socket(const struct pathset *ps, bool v6, bool newest);
 int pathset_relay_best(const struct pathset *ps);
 /* pathset_relays.c */
 void pathset_tick_relays(struct pathset *ps, nsec_t now);
+/* pathset_relay_along() - the peer has pinged through it: a ping of ours that would go
+ * soon goes at once, since both nodes are awake now */
+void pathset_relay_along(struct pathset *ps, unsigned relay, nsec_t now);
 must_check enum drop pathset_relayed_pong(struct pathset *ps, unsigned relay,
 					  uint64_t txid, nsec_t now);
 void pathset_busy(struct pathset *ps, nsec_t now); /* data moves */

@@ -14,7 +14,7 @@
 #include "traversal/pathset_inside.h"
 
 #define IDLE_PINGS  SEC(5) /* between pings; nothing moves */
-#define SPARE_PINGS SEC(1) /* data moves, but not here */
+#define SPARE_PINGS SEC(1) /* data moves, but not here; or it is not trusted yet */
 #define BUSY_PINGS  MSEC(100) /* data moves here */
 #define BUSY_TIME   MSEC(2500) /* since pathset_traffic(), which comes each second */
 #define IDLE_LATE   SEC(1)
@@ -68,9 +68,11 @@ static bool carries(const struct pathset *ps, unsigned relay, nsec_t now)
 
 static nsec_t interval(const struct pathset *ps, unsigned relay, nsec_t now)
 {
+	bool hurry = now < ps->busy_until || ps->relay[relay].pongs < PONGS_TRUSTED;
+
 	if (carries(ps, relay, now))
 		return BUSY_PINGS;
-	return now < ps->busy_until && ps->best < 0 ? SPARE_PINGS : IDLE_PINGS;
+	return hurry && ps->best < 0 ? SPARE_PINGS : IDLE_PINGS;
 }
 
 /* lateness() - how long a ping through it may take */
@@ -103,6 +105,18 @@ static void ping(struct pathset *ps, unsigned relay, nsec_t now)
 	o.via.relayed = true;
 	o.via.relay = relay;
 	pathset_out(ps, &o);
+}
+
+void pathset_relay_along(struct pathset *ps, unsigned relay, nsec_t now)
+{
+	struct relay_slot *r;
+
+	if (relay >= PATHSET_RELAYS_MAX)
+		return;
+	r = &ps->relay[relay];
+	if (r->usable && r->sent && !r->asked &&
+	    nsec_since(r->sent, now) >= interval(ps, relay, now) / 2)
+		r->due = nsec_min(r->due, now);
 }
 
 void pathset_tick_relays(struct pathset *ps, nsec_t now)

@@ -285,6 +285,67 @@ static void two_are_warm(void **state)
 	pathset_free(p.ps);
 }
 
+/* one that shows up while nothing moves is known in seconds, then left in peace */
+static void a_new_one_is_soon_trusted(void **state)
+{
+	static const unsigned rtt[RELAYS] = { 90, 45, 80 };
+	struct pair p;
+
+	(void)state;
+	make(&p, rtt, rtt);
+	pathset_set_relay(p.ps, 1, false, 0, p.now);
+	pass(&p, SEC(5));
+	p.talks = false; /* not a packet, but not forgotten yet */
+	pass(&p, SEC(5));
+	pathset_set_relay(p.ps, 1, true, MSEC(45), p.now);
+	p.relay[1].pings = 0;
+	pass(&p, SEC(5));
+	assert_in_range(p.relay[1].pings, 4, 6);
+	assert_int_equal(p.use.best.relay, 1);
+	p.relay[1].pings = 0;
+	pass(&p, SEC(10));
+	assert_in_range(p.relay[1].pings, 1, 3);
+	pathset_free(p.ps);
+}
+
+static enum drop peer_pings(struct pair *p, unsigned relay)
+{
+	struct disco_message m = { .type = DISCO_PING, .txid = 99 };
+	struct pathset_source src = { .relayed = true, .relay = relay };
+	uint8_t plain[DISCO_MAX], sealed[BOX_MAX];
+	size_t n = disco_write(&m, plain);
+
+	n = box_seal(&p->peer, EPOCH, plain, n, sealed);
+	return pathset_input(p->ps, &src, sealed, n, EPOCH, p->now);
+}
+
+/* both ask through an idle relay: at the same time, so that nobody wakes up twice; and
+ * never oftener for that */
+static void both_ask_at_once(void **state)
+{
+	static const unsigned rtt[RELAYS] = { 45, 60, 80 };
+	struct pair p;
+
+	(void)state;
+	make(&p, rtt, rtt);
+	pass(&p, SEC(5));
+	p.talks = false;
+	pass(&p, SEC(10));
+	p.relay[2].pings = 0;
+	while (!p.relay[2].pings)
+		step(&p);
+	pass(&p, SEC(3)); /* ours would go in 2 s */
+	assert_int_equal(peer_pings(&p, 2), DROP_NONE);
+	pass(&p, MSEC(2));
+	assert_int_equal(p.relay[2].pings, 2);
+	for (unsigned i = 0; i < 20; i++) { /* a peer in a frenzy */
+		assert_int_equal(peer_pings(&p, 2), DROP_NONE);
+		pass(&p, MSEC(100));
+	}
+	assert_int_equal(p.relay[2].pings, 2);
+	pathset_free(p.ps);
+}
+
 static void a_dead_one_is_left_at_once(void **state)
 {
 	static const unsigned rtt[RELAYS] = { 50, 45, 80 };
@@ -370,6 +431,8 @@ int main(void)
 		cmocka_unit_test(a_small_change_moves_nothing),
 		cmocka_unit_test(a_big_change_moves_once),
 		cmocka_unit_test(two_are_warm),
+		cmocka_unit_test(a_new_one_is_soon_trusted),
+		cmocka_unit_test(both_ask_at_once),
 		cmocka_unit_test(a_dead_one_is_left_at_once),
 		cmocka_unit_test(the_next_one_dies_too),
 		cmocka_unit_test(who_comes_back_waits),
