@@ -35,6 +35,21 @@ void resident_let_go(void *block, size_t octets)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
+void resident_fold(void *block, size_t octets)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t p = ((uintptr_t)block + page - 1) & ~(page - 1);
+
+	for (; p + page <= (uintptr_t)block + octets; p += page)
+		if (is_zero((const uint8_t *)p, page))
+			madvise((void *)p, page, MADV_DONTNEED);
+}
+
 /* relocated_text() - does the loader write into this object's code? */
 static bool relocated_text(const struct dl_phdr_info *o)
 {

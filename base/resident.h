@@ -19,6 +19,10 @@ void resident_setup(void);
  * kernel and read as zeros when they are touched again */
 void resident_let_go(void *block, size_t octets);
 
+/* resident_fold() - whole pages of zeros go back to the kernel: the block, private memory
+ * that nobody else writes to meanwhile, reads as before */
+void resident_fold(void *block, size_t octets);
+
 /**
  * resident_trim() - Give back what will hardly be touched again
  *

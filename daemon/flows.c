@@ -127,6 +127,22 @@ static int victim(_Atomic uint64_t *b, enum flow_kind kind, nsec_t now,
 	return found;
 }
 
+static void use(struct flows *f, uint64_t hash)
+{
+	unsigned share = (unsigned)(hash % FLOWS_BUCKETS / FLOWS_SHARE);
+	_Atomic uint64_t *used = &f->used[share / 64];
+	uint64_t bit = UINT64_C(1) << share % 64;
+
+	if (!(atomic_load_explicit(used, memory_order_relaxed) & bit))
+		atomic_fetch_or_explicit(used, bit, memory_order_relaxed);
+}
+
+static bool is_used(const struct flows *f, unsigned share)
+{
+	return atomic_load_explicit(&f->used[share / 64], memory_order_relaxed) >>
+		       share % 64 & 1;
+}
+
 /* put() - a lost race is a lost note: the flow's next packet makes it again */
 static void put(struct flows *f, uint64_t hash, enum flow_kind kind, nsec_t now)
 {
@@ -140,6 +156,7 @@ static void put(struct flows *f, uint64_t hash, enum flow_kind kind, nsec_t now)
 		if (i < 0)
 			return;
 		at = &b[i];
+		use(f, hash);
 	}
 	if (word != fresh) /* at most once in 8 s for a flow that goes on */
 		atomic_compare_exchange_strong_explicit(at, &word, fresh,
@@ -272,17 +289,23 @@ bool flows_has_fragment(struct flows *f, const struct classify *c, nsec_t now)
 	return find(f, hash_of(f, c, false, true), now, &word);
 }
 
-void flows_sweep(struct flows *f, nsec_t now)
+static void sweep(struct flows *f, unsigned share, uint16_t unit)
 {
-	uint16_t unit = unit_of(now);
+	_Atomic uint64_t *words = f->words + (size_t)share * FLOWS_SHARE * FLOWS_WAYS;
 
-	for (size_t i = 0; i < (size_t)FLOWS_BUCKETS * FLOWS_WAYS; i++) {
-		uint64_t w = atomic_load_explicit(&f->words[i],
-						  memory_order_relaxed);
+	for (unsigned i = 0; i < FLOWS_SHARE * FLOWS_WAYS; i++) {
+		uint64_t w = atomic_load_explicit(&words[i], memory_order_relaxed);
 
 		if (w && !is_live(w, unit))
 			atomic_compare_exchange_strong_explicit(
-				&f->words[i], &w, 0, memory_order_relaxed,
+				&words[i], &w, 0, memory_order_relaxed,
 				memory_order_relaxed);
 	}
+}
+
+void flows_sweep(struct flows *f, nsec_t now)
+{
+	for (unsigned share = 0; share < FLOWS_SHARES; share++)
+		if (is_used(f, share))
+			sweep(f, share, unit_of(now));
 }

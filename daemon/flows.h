@@ -28,6 +28,8 @@
 enum {
 	FLOWS_BUCKETS = 1 << 15,
 	FLOWS_WAYS = 8,
+	FLOWS_SHARE = 64, /* buckets of a page of memory */
+	FLOWS_SHARES = FLOWS_BUCKETS / FLOWS_SHARE,
 };
 
 enum flow_kind {
@@ -46,6 +48,8 @@ struct flows {
 	uint8_t key[PRIM_SIPHASH_KEY];
 	_Atomic uint64_t *words; /* FLOWS_BUCKETS x FLOWS_WAYS */
 	void *block; /* that holds them, at a cache line */
+	/* shares that a word was ever put into: the others are neither memory nor swept */
+	_Atomic uint64_t used[FLOWS_SHARES / 64];
 };
 
 /* The last flow of a peer's that a worker has noted: a train notes it once. */

@@ -64,11 +64,30 @@ static void let_go_reads_as_zeros(void **state)
 	free(p);
 }
 
+static void folded_reads_as_before(void **state)
+{
+	char *p = malloc(OCTETS);
+
+	(void)state;
+	explicit_bzero(p, OCTETS); /* memset() would make this a calloc() */
+	p[OCTETS / 2] = 1;
+	p[OCTETS / 2 + 4095] = 2;
+	assert_in_range(resident_pages(p), 200, OCTETS / 4096);
+	resident_fold(p, OCTETS);
+	assert_in_range(resident_pages(p), 1, 2);
+	assert_int_equal(p[OCTETS / 2], 1);
+	assert_int_equal(p[OCTETS / 2 + 4095], 2);
+	assert_int_equal(p[OCTETS / 4], 0);
+	resident_fold(p + 1, 100); /* no whole page */
+	free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unused_is_not_resident),
 		cmocka_unit_test(let_go_reads_as_zeros),
+		cmocka_unit_test(folded_reads_as_before),
 	};
 
 	resident_setup();
