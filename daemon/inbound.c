@@ -203,6 +203,7 @@ static void open_pending(struct worker *w, struct pending *b)
 		return;
 	b->count = 0;
 	b->owned = b->served = NULL;
+	b->owned_v6 = b->served_v6 = false;
 	b->octets = b->packets = 0;
 	if (session_open(b->session, w->aead, b->in, n, w->now, &wake)) {
 		for (unsigned i = 0; i < n; i++)
