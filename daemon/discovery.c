@@ -15,6 +15,7 @@
 #include "daemon/hops.h"
 #include "daemon/host.h"
 #include "daemon/ikeport.h"
+#include "daemon/longevity.h"
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
 #include "daemon/relays.h"
@@ -353,6 +354,7 @@ static void add_levels(struct node *n)
 {
 	struct ladder_result hops = hops_result(n);
 	struct portmap_report map = mapping_report(n, false);
+	struct lifetime_result lived;
 	bool inner = hops.carrier;
 
 	for (unsigned i = 0; i < n->host_count; i++) /* the carrier's NAT is our first */
@@ -361,6 +363,8 @@ static void add_levels(struct node *n)
 			inner = false;
 	for (unsigned i = 0; i < PORTMAP_DIALECTS; i++)
 		inner |= map.state[i] == PORTMAP_BAD_ADDRESS;
+	lived = longevity_result(n);
+	n->nat.keep_s = (uint8_t)lifetime_keepalive(&lived);
 	if (n->nat.levels == 0)
 		return; /* no NAT */
 	n->nat.public_hop = hops.public_hop;
@@ -539,6 +543,7 @@ void discovery_network_changed(struct node *n, nsec_t now)
 	log_info("network changed: %u addresses", n->host_count);
 	ikeport_network_changed(n, now);
 	hops_forget(n);
+	longevity_forget(n);
 	ask_all(n, now);
 }
 
@@ -565,6 +570,8 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 	natcheck_report(n->check[port], &changed);
 	if (changed)
 		discovery_local_changed(n, now);
+	if (port == 0 && !natcheck_running(n->check[0]))
+		longevity_look(n, now);
 }
 
 void discovery_run(struct node *n, nsec_t now)

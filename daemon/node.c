@@ -13,6 +13,7 @@
 #include "daemon/discovery.h"
 #include "daemon/exitnode.h"
 #include "daemon/hops.h"
+#include "daemon/longevity.h"
 #include "daemon/host.h"
 #include "daemon/ikeport.h"
 #include "daemon/lan.h"
@@ -146,6 +147,8 @@ int node_up(struct node *n, char why[static 512])
 	if (!err)
 		err = hops_start(n);
 	if (!err)
+		err = longevity_start(n);
+	if (!err)
 		err = ikeport_start(n);
 	if (!err)
 		err = translator_start(n, now);
@@ -195,6 +198,7 @@ void node_down(struct node *n)
 	translator_stop(n);
 	ikeport_stop(n);
 	hops_stop(n);
+	longevity_stop(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

@@ -196,6 +196,7 @@ struct node {
 	struct fan *fan; /* throw-away sockets */
 	struct uplinks *uplinks; /* NULL: down */
 	struct hops *hops; /* NULL: down */
+	struct longevity *longevity; /* NULL: down */
 	struct ikeport *ikeport; /* NULL: down */
 	struct translator *translator; /* to IPv4, where we have none; translator.h */
 	struct budget_node budget; /* packets to addresses that only peers name */

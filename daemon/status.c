@@ -10,6 +10,7 @@
 
 #include "daemon/nameserver.h"
 #include "daemon/figures.h"
+#include "daemon/longevity.h"
 #include "daemon/mapping.h"
 #include "daemon/peer.h"
 #include "daemon/peerrelay.h"
@@ -346,12 +347,19 @@ static json_t *uplinks_json(const struct node *n)
 	return list;
 }
 
+/* seconds_json() - null: not known */
+static json_t *seconds_json(unsigned s)
+{
+	return s ? json_integer(s) : json_null();
+}
+
 json_t *status_netcheck(struct node *n)
 {
 	const struct natcheck_report *r = natcheck_last(n->check[0]);
 	const struct allocator *a = &r->profile.allocator;
+	struct lifetime_result idle = longevity_result(n);
 	json_t *v4 = json_pack(
-		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i}", "public",
+		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i,s:o,s:o,s:o}", "public",
 		endpoint_json(&r->reflexive), "mapping",
 		mapping_name(r->mapping), "filtering",
 		mapping_name(r->filtering), "allocator",
@@ -359,7 +367,9 @@ json_t *status_netcheck(struct node *n)
 		a->pool ? a->pool : r->measured && r->udp, "hairpin",
 		r->profile.hairpin, "opener_needed", r->profile.opener_needed,
 		"nat_levels", n->nat.levels, "ports_searched",
-		allocator_range(a), "step", a->step);
+		allocator_range(a), "step", a->step, "idle_alive_s", seconds_json(idle.lived_s),
+		"idle_dead_s", seconds_json(idle.died_s), "keepalive_s",
+		seconds_json(n->nat.keep_s));
 
 	return json_pack(
 		"{s:i,s:b,s:o,s:o,s:{s:o,s:s},s:o,s:o,s:o}",

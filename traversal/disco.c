@@ -4,6 +4,8 @@
  */
 #include "traversal/disco.h"
 
+#include "traversal/lifetime.h"
+
 static unsigned nat_flags(const struct nat_profile *nat)
 {
 	return (nat->known ? DISCO_NAT_KNOWN : 0u) |
@@ -64,9 +66,20 @@ static void write_cand(const struct disco_message *m, struct writer *w)
 	writer_be32(w, m->ack);
 	writer_u8(w, (uint8_t)nat_flags(&m->nat));
 	writer_u8(w, m->nat.public_hop);
-	writer_be16(w, 0);
+	writer_u8(w, m->nat.keep_s);
+	writer_u8(w, 0);
 	candidate_list_write(&m->candidates, w);
 	write_allocator(&m->nat, w);
+}
+
+/* bounded_keep() - a peer may ask for no more than what a measurement could say */
+static uint8_t bounded_keep(unsigned s)
+{
+	if (s == 0)
+		return 0;
+	if (s < LIFETIME_KEEP_MIN)
+		return LIFETIME_KEEP_MIN;
+	return (uint8_t)(s > LIFETIME_KEEP_MAX ? LIFETIME_KEEP_MAX : s);
 }
 
 static void read_cand(struct disco_message *m, struct reader *r)
@@ -82,7 +95,8 @@ static void read_cand(struct disco_message *m, struct reader *r)
 	m->nat.filter_independent = flags & DISCO_NAT_FILTER_INDEPENDENT;
 	m->nat.opener_needed = flags & DISCO_NAT_OPENER_NEEDED;
 	m->nat.public_hop = reader_u8(r);
-	(void)reader_be16(r);
+	m->nat.keep_s = bounded_keep(reader_u8(r));
+	(void)reader_u8(r);
 	if (!candidate_list_read(r, &m->candidates))
 		r->failed = true;
 	if (!r->failed)

@@ -13,7 +13,7 @@
  *
  *   PING    txid 8, generation 4
  *   PONG    txid 8, generation 4, observed address 16, observed port 2
- *   CAND    instance 8, generation 4, ack 4, nat flags 1, public hop 1, zero 2,
+ *   CAND    instance 8, generation 4, ack 4, nat flags 1, public hop 1, keepalive 1, zero 1,
  *           candidate list (candidate.c), then, if it is there: allocator kind 1,
  *           nat flags more 1, step 2, low 2, high 2, mask 2, bits 2, pool 1, levels 1
  *   GO      plan 4, round 1, zero 3

@@ -60,7 +60,8 @@ struct nat_profile {
 	uint8_t levels; /* NATs in a row that we know of */
 	bool no_scan; /* this node takes no part in port scans */
 	bool no_udp; /* no UDP gets through, while TCP does */
-	uint8_t zero[3];
+	uint8_t keep_s; /* an idle mapping wants a packet as often (lifetime.h); 0: unknown */
+	uint8_t zero[2];
 };
 
 struct pathset_params {

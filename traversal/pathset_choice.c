@@ -15,7 +15,7 @@
 #define GAIN_MIN MSEC(3)
 #define KEEP_BEST SEC(5)
 #define KEEP_SECOND SEC(10)
-#define KEEP_IDLE SEC(20)
+#define KEEP_IDLE SEC(20) /* where nobody has measured */
 #define SPARE_COST MSEC(100) /* it may be slower than it looks, and paid by the octet */
 #define LAST_HOPE SEC(60) /* without any relay, a dead path is used this long */
 
@@ -151,6 +151,17 @@ static void choose_best(struct pathset *ps, nsec_t now)
 		compare(ps, now);
 }
 
+/* keep_idle() - how often an idle path wants a packet: by the shorter-lived mapping of both
+ * ends'; of firewalls for IPv6 nobody knows */
+static nsec_t keep_idle(const struct pathset *ps, const struct path *p)
+{
+	unsigned self = ps->self.nat.keep_s, peer = ps->peer.nat.keep_s;
+
+	if (!ipaddr_is_v4(&p->to.ip))
+		return KEEP_IDLE;
+	return nsec_min(self ? SEC(self) : KEEP_IDLE, peer ? SEC(peer) : KEEP_IDLE);
+}
+
 /* keep() - how often each path is asked */
 static void keep(struct pathset *ps, nsec_t now)
 {
@@ -165,13 +176,13 @@ static void keep(struct pathset *ps, nsec_t now)
 			continue;
 		if (i == ps->best)
 			interval = active ? KEEP_BEST :
-				   now < ps->used_until ? KEEP_IDLE : 0;
+				   now < ps->used_until ? keep_idle(ps, p) : 0;
 		else if (i == second && active)
 			interval = KEEP_SECOND;
 		else if (i == third)
-			interval = KEEP_IDLE;
+			interval = keep_idle(ps, p);
 		if (i == third && i == second)
-			interval = KEEP_IDLE; /* it may be paid by the octet */
+			interval = keep_idle(ps, p); /* it may be paid by the octet */
 		path_keep(p, interval, now);
 	}
 	if (ps->best < 0 || second < 0 || now >= ps->busy_until)

@@ -68,6 +68,9 @@ static void print_netcheck(const json_t *n)
 		{ "filtering", "filtering" }, { "allocator", "ports" },
 		{ "hairpin", "hairpin" },     { "nat_levels", "NAT levels" },
 		{ "opener_needed", "opener needed" },
+		{ "idle_alive_s", "idle alive, s" },
+		{ "idle_dead_s", "idle dead, s" },
+		{ "keepalive_s", "keepalive, s" },
 	};
 	static const struct fact portmap[] = { { "pcp", "PCP" },
 					       { "natpmp", "NAT-PMP" },

@@ -48,8 +48,9 @@ static void layouts(void **state)
 		  "00000000000000000000ffffc0000201 1234" },
 		{ { .type = DISCO_CAND, .instance = 3, .generation = 4, .ack = 5,
 		    .nat = { .known = true, .opener_needed = true,
-			     .public_hop = 2 } },
-		  "03010000 0000000000000003 00000004 00000005 09020000 00"
+			     .public_hop = 2,
+			     .keep_s = 14 } },
+		  "03010000 0000000000000003 00000004 00000005 09020e00 00"
 		  "000000000000000000000000 0000" },
 		{ { .type = DISCO_CAND, .instance = 3, .generation = 4, .ack = 5,
 		    .nat = { .known = true, .mapping_varies = true,
@@ -88,6 +89,22 @@ static void layouts(void **state)
 		check_row(&rows[i]);
 }
 
+static void keepalives_are_bounded(void **state)
+{
+	static const uint8_t said[][2] = { { 0, 0 }, { 1, 10 }, { 14, 14 }, { 255, 55 } };
+	struct disco_message m = { .type = DISCO_CAND }, back;
+	uint8_t buf[DISCO_MAX];
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(said); i++) {
+		m.nat.keep_s = said[i][0];
+		n = disco_write(&m, buf);
+		assert_int_equal(disco_read(buf, n, &back), DROP_NONE);
+		assert_int_equal(back.nat.keep_s, said[i][1]);
+	}
+}
+
 static void unknown_types(void **state)
 {
 	const uint8_t zero[40] = { 0 }, high[40] = { 11 };
@@ -120,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(layouts),
+		cmocka_unit_test(keepalives_are_bounded),
 		cmocka_unit_test(unknown_types),
 		cmocka_unit_test(the_longest_fits),
 	};

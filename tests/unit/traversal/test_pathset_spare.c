@@ -46,6 +46,8 @@ struct pair {
 	nsec_t now, moved; /* when the choice changed last */
 	nsec_t told; /* of traffic */
 	unsigned strays; /* packets on no leg */
+	bool quiet; /* no traffic */
+	uint8_t keep[2]; /* seconds, as each end has measured; 0: not */
 };
 
 static void add_leg(struct pair *p, unsigned socket, const char *to, unsigned rtt_ms)
@@ -134,7 +136,7 @@ static void pass(struct pair *p, unsigned ms)
 {
 	for (; ms > 0; ms--) {
 		p->now += MSEC(1);
-		if (p->now >= p->told) {
+		if (!p->quiet && p->now >= p->told) {
 			pathset_traffic(p->ps, p->now);
 			pathset_silent(p->ps, p->now - MSEC(300), p->now);
 			p->told = p->now + MSEC(100);
@@ -156,7 +158,7 @@ static void tell_ours(struct pair *p, bool spare, uint32_t generation)
 {
 	const bool v6[BOUND + 2] = { [1] = true, [BOUND + 1] = true };
 	struct candidate_list l = { .count = 0 };
-	struct nat_profile nat = { .known = false };
+	struct nat_profile nat = { .known = false, .keep_s = p->keep[0] };
 	struct candidate c = { .kind = CANDIDATE_REFLEXIVE };
 
 	assert_true(endpoint_parse("203.0.113.1:5000", &c.at));
@@ -179,6 +181,7 @@ static void tell_theirs(struct pair *p, bool spare, bool easy)
 	struct candidate c = { .kind = CANDIDATE_REFLEXIVE };
 
 	m.nat.known = m.nat.filter_independent = easy;
+	m.nat.keep_s = p->keep[1];
 	assert_true(endpoint_parse(USUAL, &c.at));
 	assert_true(candidate_add(&m.candidates, &c));
 	c.spare = true;
@@ -359,6 +362,38 @@ static void nothing_without_a_second_uplink(void **state)
 	pathset_free(p.ps);
 }
 
+/* an idle path is asked as often as the shorter-lived mapping of the two needs */
+static void idle_paths_are_kept(void **state)
+{
+	static const struct {
+		uint8_t keep[2];
+		unsigned least, most; /* pings in five minutes */
+	} rows[] = {
+		{ { 0, 0 }, 14, 16 }, { { 55, 0 }, 14, 16 },  { { 55, 55 }, 5, 6 },
+		{ { 10, 55 }, 29, 31 }, { { 55, 14 }, 20, 22 }, { { 0, 1 }, 29, 31 },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct pair p;
+
+		make(&p);
+		memcpy(p.keep, rows[i].keep, sizeof(p.keep));
+		add_leg(&p, 0, USUAL, 40);
+		tell_ours(&p, false, 1);
+		pathset_traffic(p.ps, p.now);
+		tell_theirs(&p, false, true);
+		pass(&p, 10000);
+		assert_true(goes_by(&p, 0, USUAL));
+		p.quiet = true;
+		pass(&p, 130 * 1000);
+		p.leg[0].pings = 0;
+		pass(&p, 300 * 1000);
+		assert_in_range(p.leg[0].pings, rows[i].least, rows[i].most);
+		pathset_free(p.ps);
+	}
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -374,6 +409,7 @@ int main(void)
 		cmocka_unit_test(a_lost_uplink_is_left_at_once),
 		cmocka_unit_test(the_peer_has_a_spare_uplink),
 		cmocka_unit_test(nothing_without_a_second_uplink),
+		cmocka_unit_test(idle_paths_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
