@@ -20,6 +20,7 @@
 #include "daemon/peerrelay.h"
 #include "daemon/relays.h"
 #include "daemon/uplinks.h"
+#include "daemon/whereabouts.h"
 
 #define STUN_FRESH SEC(10) /* a younger reflexive address is not asked again */
 #define PORT_GAP   SEC(2) /* between two fresh ports */
@@ -160,6 +161,15 @@ static int start_check(struct node *n, unsigned port, nsec_t now)
 	return 0;
 }
 
+void discovery_relay_back(struct node *n, nsec_t now)
+{
+	if (!n->check[0] || natcheck_running(n->check[0]) ||
+	    natcheck_last(n->check[0])->profile.known)
+		return;
+	start(n, 0, now);
+	discovery_run(n, now);
+}
+
 void discovery_refresh(struct node *n, nsec_t now)
 {
 	for (unsigned i = 0; i < WORKER_PORTS_MAX; i++) {
@@ -252,6 +262,18 @@ static void add_reflexive(struct node *n, struct candidate_list *l,
 		add(l, e, CANDIDATE_REFLEXIVE, true);
 }
 
+/* take_profile() - what our NAT does: as measured, until then as remembered of this place */
+static void take_profile(struct node *n, const struct natcheck_report *r)
+{
+	bool running = natcheck_running(n->check[0]); /* r may be of another network */
+	struct ipaddr external = running ? (struct ipaddr){ 0 } : r->reflexive.ip;
+
+	n->nat = r->profile;
+	n->filtering = r->filtering;
+	if (running || !r->profile.known)
+		whereabouts_recall(n, &external, &n->nat);
+}
+
 static void add_reflexives(struct node *n, struct candidate_list *l)
 {
 	for (int i = WORKER_PORTS_MAX - 1; i >= 0; i--) {
@@ -269,8 +291,7 @@ static void add_reflexives(struct node *n, struct candidate_list *l)
 		add_reflexive(n, l, &r->reflexive);
 		add_reflexive(n, l, &r->reflexive6);
 		if (i == 0) {
-			n->nat = r->profile;
-			n->filtering = r->filtering;
+			take_profile(n, r);
 		}
 	}
 	n->nat.no_scan = !n->conf.port_scan;
@@ -544,10 +565,21 @@ void discovery_network_changed(struct node *n, nsec_t now)
 	ikeport_network_changed(n, now);
 	hops_forget(n);
 	longevity_forget(n);
+	whereabouts_look(n, now);
 	ask_all(n, now);
 }
 
 /* ---- the turn ---- */
+
+/* check_complete() - nothing is being measured: what the NAT does is known, or cannot be */
+static void check_complete(struct node *n, nsec_t now)
+{
+	const struct natcheck_report *r = natcheck_last(n->check[0]);
+
+	if (r->profile.known)
+		whereabouts_learn(n, &n->nat, &r->reflexive.ip);
+	longevity_look(n, now);
+}
 
 static void run_check(struct node *n, unsigned port, nsec_t now)
 {
@@ -571,7 +603,7 @@ static void run_check(struct node *n, unsigned port, nsec_t now)
 	if (changed)
 		discovery_local_changed(n, now);
 	if (port == 0 && !natcheck_running(n->check[0]))
-		longevity_look(n, now);
+		check_complete(n, now);
 }
 
 void discovery_run(struct node *n, nsec_t now)

@@ -17,6 +17,8 @@ nsec_t discovery_next_expiry(const struct node *n);
 void discovery_servers(struct node *n, nsec_t now);
 /* discovery_stun_servers() - at most NATCHECK_SERVERS_MAX, two ports of each; their number */
 unsigned discovery_stun_servers(const struct node *n, struct endpoint *out, bool v6);
+/* discovery_relay_back() - one answers by UDP again: what could not be measured now can */
+void discovery_relay_back(struct node *n, nsec_t now);
 /* discovery_refresh() - ask for our reflexive address again, unless it is fresh */
 void discovery_refresh(struct node *n, nsec_t now);
 /* discovery_fresh_port() - one more local port, for a punch from untouched tuples */

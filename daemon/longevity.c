@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/rand.h"
 #include "daemon/discovery.h"
+#include "daemon/whereabouts.h"
 
 #define SETTLE SEC(1) /* behind the classification, which may have spoilt some port */
 #define AGAIN  SEC(6 * 3600)
@@ -130,6 +131,7 @@ static void run(struct longevity *v, nsec_t now)
 	close_all(v);
 	log_debug("idle mappings: alive after %u s, dead after %u s", v->result.lived_s,
 		  v->result.died_s);
+	whereabouts_learn_idle(v->node, &v->result);
 }
 
 static void on_timer(struct loop_timer *t, nsec_t now)
@@ -155,6 +157,11 @@ void longevity_look(struct node *n, nsec_t now)
 	    (v->begun && nsec_since(v->begun, now) < AGAIN) || nat64_here() ||
 	    !discovery_stun_servers(n, s, false))
 		return;
+	if (!v->begun && whereabouts_idle(n, &v->result)) {
+		v->begun = now; /* as far as the next run is concerned */
+		discovery_local_changed(n, now);
+		return;
+	}
 	v->server = s[0];
 	v->begun = now;
 	v->waiting = true;

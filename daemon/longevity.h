@@ -12,7 +12,7 @@ must_check int longevity_start(struct node *n); /* 0 or -ENOMEM */
 void longevity_stop(struct node *n);
 
 /* longevity_look() - a check of our NAT is complete: measure, unless that was done here
- * within the last hours, or nothing stands between us and the world */
+ * within the last hours, or is remembered, or nothing stands between us and the world */
 void longevity_look(struct node *n, nsec_t now);
 /* longevity_forget() - we are in another network */
 void longevity_forget(struct node *n);

@@ -28,6 +28,7 @@
 #include "daemon/router.h"
 #include "daemon/streams.h"
 #include "daemon/translator.h"
+#include "daemon/whereabouts.h"
 
 void node_send(struct node *n, unsigned port, const struct endpoint *to, uint8_t ttl,
 	       const void *data, size_t octets)
@@ -82,6 +83,7 @@ static void on_save(struct loop_timer *t, nsec_t now)
 	if (!n->up)
 		return;
 	peers_save_now(n);
+	whereabouts_save(n);
 	if (n->netmap_unsaved)
 		network_save(n);
 }
@@ -149,6 +151,8 @@ int node_up(struct node *n, char why[static 512])
 	if (!err)
 		err = longevity_start(n);
 	if (!err)
+		err = whereabouts_start(n, now);
+	if (!err)
 		err = ikeport_start(n);
 	if (!err)
 		err = translator_start(n, now);
@@ -199,6 +203,7 @@ void node_down(struct node *n)
 	ikeport_stop(n);
 	hops_stop(n);
 	longevity_stop(n);
+	whereabouts_stop(n);
 	discovery_stop(n);
 	host_close(n);
 	fwd_reclaim(&n->fwd);

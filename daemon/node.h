@@ -8,6 +8,8 @@
  *   peers      the peers, each a tunnel and a path set, and when each is due
  *   notes      what workers tell: handshakes, discovery, staged packets
  *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
+ *   longevity  how long our NAT keeps idle mappings
+ *   whereabouts  which network we are in, and what its NAT did the last time
  *   uplinks    ports bound to the uplinks that the host does not prefer
  *   mapping    our main ports kept open at the routers
  *   lan        calls to peers on the same LAN
@@ -197,6 +199,7 @@ struct node {
 	struct uplinks *uplinks; /* NULL: down */
 	struct hops *hops; /* NULL: down */
 	struct longevity *longevity; /* NULL: down */
+	struct whereabouts *whereabouts; /* NULL: down */
 	struct ikeport *ikeport; /* NULL: down */
 	struct translator *translator; /* to IPv4, where we have none; translator.h */
 	struct budget_node budget; /* packets to addresses that only peers name */

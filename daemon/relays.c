@@ -257,19 +257,22 @@ static void log_slot(const struct relay_slot *s)
 /* slot_changed() - registration, channels or our observed address */
 static void slot_changed(struct node *n, struct relay_slot *s, nsec_t now)
 {
-	bool before = s->status.registered, tls = s->status.stream;
+	bool before = s->status.registered, tls = s->status.stream, moved;
 	const char *denied = s->status.denied;
 
 	s->changes = relay_client_status(s->client, &s->status);
-	if ((s->status.denied && s->status.denied != denied) || before != s->status.registered || tls != s->status.stream)
+	moved = before != s->status.registered || tls != s->status.stream;
+	if (moved || (s->status.denied && s->status.denied != denied))
 		log_slot(s);
 	discovery_local_changed(n, now);
+	if (moved && s->status.registered && !s->status.stream && !s->info.node)
+		discovery_relay_back(n, now);
 	for (unsigned i = 0; i < n->peer_count; i++) {
 		struct peer *p = n->peers[i];
 
 		if (!p->paths)
 			continue;
-		if (before != s->status.registered || tls != s->status.stream)
+		if (moved)
 			relays_tell(n, p, now);
 		peer_refresh_egress(n, p, now);
 		peer_run(n, p, now);

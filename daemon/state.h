@@ -7,6 +7,7 @@
  *   netmap.json  the last netmap (coord/netmap.h)
  *   paths.json   per peer: endpoint of the last good path, whether traffic flowed,
  *                handshake timestamps; written when it changes, lost without harm
+ *   places.json  networks this machine has been in and what their NATs did (places.h)
  *   relay.token  the last admission to relays (relay/token.h), good for an hour
  *   carried      how much was relayed for others today
  */

@@ -17,6 +17,7 @@
 #include "daemon/routes.h"
 #include "daemon/translator.h"
 #include "daemon/uplinks.h"
+#include "daemon/whereabouts.h"
 #include "traversal/advice.h"
 
 enum {
@@ -359,7 +360,7 @@ json_t *status_netcheck(struct node *n)
 	const struct allocator *a = &r->profile.allocator;
 	struct lifetime_result idle = longevity_result(n);
 	json_t *v4 = json_pack(
-		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i,s:o,s:o,s:o}", "public",
+		"{s:o,s:s,s:s,s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i,s:o,s:o,s:o,s:o}", "public",
 		endpoint_json(&r->reflexive), "mapping",
 		mapping_name(r->mapping), "filtering",
 		mapping_name(r->filtering), "allocator",
@@ -369,7 +370,8 @@ json_t *status_netcheck(struct node *n)
 		"nat_levels", n->nat.levels, "ports_searched",
 		allocator_range(a), "step", a->step, "idle_alive_s", seconds_json(idle.lived_s),
 		"idle_dead_s", seconds_json(idle.died_s), "keepalive_s",
-		seconds_json(n->nat.keep_s));
+		seconds_json(n->nat.keep_s), "remembered_s",
+		seconds_json((unsigned)whereabouts_age(n)));
 
 	return json_pack(
 		"{s:i,s:b,s:o,s:o,s:{s:o,s:s},s:o,s:o,s:o}",

@@ -51,6 +51,44 @@ int gateway_find(bool v6, unsigned except, struct gateway *out)
 	return 0;
 }
 
+struct enquiry {
+	const struct gateway *of;
+	uint8_t hardware[6];
+	bool found;
+};
+
+static void meet(const struct netlink_item *item, void *arg)
+{
+	static const uint8_t none[6];
+	struct enquiry *e = arg;
+
+	if (item->what != NETLINK_ITEM_NEIGHBOUR || item->index != e->of->index ||
+	    !ipaddr_eq(&item->neighbour.ip, &e->of->ip) ||
+	    !memcmp(item->neighbour.hardware, none, sizeof(none)))
+		return;
+	memcpy(e->hardware, item->neighbour.hardware, sizeof(e->hardware));
+	e->found = true;
+}
+
+int gateway_hardware(const struct gateway *g, uint8_t out[static 6])
+{
+	struct enquiry e = { .of = g };
+	struct netlink *nl;
+	int err;
+
+	nl = netlink_open(false, &err);
+	if (!nl)
+		return err;
+	err = netlink_dump(nl, NETLINK_ITEM_NEIGHBOUR, meet, &e);
+	netlink_close(nl);
+	if (err)
+		return err;
+	if (!e.found)
+		return -ENOENT;
+	memcpy(out, e.hardware, sizeof(e.hardware));
+	return 0;
+}
+
 /* ---- all of them ---- */
 
 struct lineup {

@@ -34,6 +34,13 @@ struct gateway {
 must_check int gateway_find(bool v6, unsigned except, struct gateway *out);
 
 /**
+ * gateway_hardware() - The Ethernet address of a gateway, by which its network is known again
+ * Cost: a dump of the neighbours.
+ * Return: 0; -ENOENT: nobody has asked it lately, or it has none; or a negative errno of netlink
+ */
+must_check int gateway_hardware(const struct gateway *g, uint8_t out[static 6]);
+
+/**
  * gateway_uplinks() - All interfaces with a default route in the main table
  * @except: Interface to leave out (our own), 0: none
  * @out: UPLINKS_MAX of room; first the one whose route has the least metric in either

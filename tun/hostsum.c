@@ -28,6 +28,7 @@ bool hostsum_concerns(const struct netlink_item *it)
 	case NETLINK_ITEM_ROUTE:
 		return prefix_family_bits(&it->route.to) == 0 &&
 		       it->route.unicast;
+	case NETLINK_ITEM_NEIGHBOUR:
 	case NETLINK_ITEM_OPTION:
 		break;
 	}
@@ -51,6 +52,7 @@ static uint64_t item_sum(const struct netlink_item *it)
 		sum = mix(sum, &it->route.metric, sizeof(it->route.metric));
 		sum = mix(sum, &it->route.table, sizeof(it->route.table));
 		return mix(sum, &it->route.gateway, sizeof(it->route.gateway));
+	case NETLINK_ITEM_NEIGHBOUR:
 	case NETLINK_ITEM_OPTION:
 		break;
 	}

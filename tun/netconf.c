@@ -130,6 +130,7 @@ static void see(const struct netlink_item *it, void *arg)
 	case NETLINK_ITEM_ROUTE:
 		see_route(nc, &it->route);
 		break;
+	case NETLINK_ITEM_NEIGHBOUR:
 	case NETLINK_ITEM_OPTION:
 		break; /* no dump has any */
 	}

@@ -14,6 +14,7 @@
 #include <linux/if_addr.h>
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdlib.h>
@@ -200,6 +201,24 @@ static bool decode_route(const struct nlmsghdr *nlh, struct netlink_item *it)
 	return true;
 }
 
+static bool decode_neighbour(const struct nlmsghdr *nlh, struct netlink_item *it)
+{
+	struct attrs a;
+	const struct ndmsg *m = header(nlh, sizeof(*m), &a);
+	const struct nlattr *hardware;
+
+	if (!m || m->ndm_ifindex <= 0 ||
+	    m->ndm_state & (NUD_INCOMPLETE | NUD_FAILED | NUD_NOARP) ||
+	    !attr_ip(a.at[NDA_DST], &it->neighbour.ip))
+		return false;
+	it->what = NETLINK_ITEM_NEIGHBOUR;
+	it->index = (unsigned)m->ndm_ifindex;
+	hardware = a.at[NDA_LLADDR];
+	if (hardware && mnl_attr_get_payload_len(hardware) == 6)
+		memcpy(it->neighbour.hardware, mnl_attr_get_payload(hardware), 6);
+	return true;
+}
+
 static bool decode_option(const struct nlmsghdr *nlh, struct netlink_item *it)
 {
 	const struct nduseroptmsg *m = mnl_nlmsg_get_payload(nlh);
@@ -235,6 +254,8 @@ static bool decode(const struct nlmsghdr *nlh, struct netlink_item *it)
 		return decode_route(nlh, it);
 	case RTM_NEWROUTE:
 		return decode_route(nlh, it);
+	case RTM_NEWNEIGH:
+		return decode_neighbour(nlh, it);
 	case RTM_NEWNDUSEROPT:
 		return decode_option(nlh, it);
 	}
@@ -379,6 +400,7 @@ int netlink_dump(struct netlink *nl, enum netlink_what what, netlink_fn *fn,
 		[NETLINK_ITEM_LINK] = RTM_GETLINK,
 		[NETLINK_ITEM_ADDRESS] = RTM_GETADDR,
 		[NETLINK_ITEM_ROUTE] = RTM_GETROUTE,
+		[NETLINK_ITEM_NEIGHBOUR] = RTM_GETNEIGH,
 	};
 	/* the longest of the three fixed parts serves all: family comes first */
 	_Alignas(8) uint8_t request[64] = { 0 };

@@ -24,6 +24,7 @@ enum netlink_what {
 	NETLINK_ITEM_LINK,
 	NETLINK_ITEM_ADDRESS,
 	NETLINK_ITEM_ROUTE,
+	NETLINK_ITEM_NEIGHBOUR, /* dumps only */
 	NETLINK_ITEM_OPTION, /* listening only: of a router advertisement */
 };
 
@@ -58,6 +59,12 @@ struct netlink_option {
 	size_t octets;
 };
 
+/* Who on the link has an address; those that have not answered are left out. */
+struct netlink_neighbour {
+	struct ipaddr ip;
+	uint8_t hardware[6]; /* of an Ethernet; all zero: of another kind */
+};
+
 struct netlink_item {
 	enum netlink_what what;
 	bool removed;
@@ -66,6 +73,7 @@ struct netlink_item {
 		struct netlink_link link;
 		struct netlink_address address;
 		struct netlink_route route;
+		struct netlink_neighbour neighbour;
 		struct netlink_option option;
 	};
 };
@@ -84,7 +92,7 @@ void netlink_close(struct netlink *nl); /* takes NULL */
 int netlink_fd(const struct netlink *nl);
 
 /**
- * netlink_dump() - All links, addresses or routes of this network namespace
+ * netlink_dump() - All links, addresses, routes or neighbours of this network namespace
  *
  * What changes during the dump may be missing or there twice. fn must not use nl.
  * Cost: linear in what the host has.

@@ -71,6 +71,7 @@ static void print_netcheck(const json_t *n)
 		{ "idle_alive_s", "idle alive, s" },
 		{ "idle_dead_s", "idle dead, s" },
 		{ "keepalive_s", "keepalive, s" },
+		{ "remembered_s", "remembered, s" },
 	};
 	static const struct fact portmap[] = { { "pcp", "PCP" },
 					       { "natpmp", "NAT-PMP" },

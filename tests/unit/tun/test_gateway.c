@@ -97,6 +97,22 @@ static void send_some(struct udp *u, const struct udp_out *o)
 		assert_int_equal(udp_send(u, o, 1, &sent), 0);
 }
 
+static void its_ethernet_address(void **state)
+{
+	struct gateway g = { .index = if_nametoindex("up0") };
+	uint8_t hardware[6];
+
+	(void)state;
+	assert_true(ipaddr_parse("11.0.0.7", &g.ip));
+	assert_int_equal(gateway_hardware(&g, hardware), -ENOENT);
+	run("ip neigh add 11.0.0.7 lladdr 02:00:00:00:07:01 dev up0 nud permanent");
+	run("ip neigh add 11.0.0.7 lladdr 02:00:00:00:07:02 dev up1 nud permanent");
+	assert_int_equal(gateway_hardware(&g, hardware), 0);
+	assert_memory_equal(hardware, "\2\0\0\0\7\1", 6);
+	run("ip neigh change 11.0.0.7 dev up0 nud failed");
+	assert_int_equal(gateway_hardware(&g, hardware), -ENOENT);
+}
+
 static void a_bound_socket_leaves_by_its_uplink(void **state)
 {
 	struct udp_params p = { .device = "up1" };
@@ -149,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_usual_one_stands_first, set_up),
 		cmocka_unit_test_setup(families_and_tables, set_up),
+		cmocka_unit_test_setup(its_ethernet_address, set_up),
 		cmocka_unit_test_setup(a_bound_socket_leaves_by_its_uplink, set_up),
 		cmocka_unit_test_setup(an_answer_leaves_from_where_it_came, set_up),
 	};
