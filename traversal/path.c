@@ -158,15 +158,20 @@ static void forgive(struct path *p)
 	p->unanswered = 0;
 }
 
-/* died() - the longer on trial, the oftener it dies */
+/* died() - the longer on trial, the oftener it dies in use; one that dies on trial hurt
+ * nobody, and is tried for as long again: a link that comes up is one event, however many
+ * times a path stumbles over it */
 static void died(struct path *p, nsec_t now)
 {
+	bool on_trial = p->hold && !path_settled(p, now);
+
 	turn(p, PATH_DEAD, now);
 	if (!p->validated)
 		return;
 	if (p->trial && nsec_since(p->trial, now) >= TRIAL_PAST)
 		p->hold = 0;
-	p->hold = p->hold ? nsec_min(2 * p->hold, TRIAL_MAX) : TRIAL_MIN;
+	if (!on_trial)
+		p->hold = p->hold ? nsec_min(2 * p->hold, TRIAL_MAX) : TRIAL_MIN;
 	p->trial = NSEC_NEVER;
 }
 

@@ -59,7 +59,8 @@ struct path {
 	bool late; /* the last answer was given up before it came */
 	uint32_t history; /* last pings, newest in bit 0; 1: answered */
 	unsigned history_count;
-	nsec_t hold; /* its next revival is on trial for so long; 0: it never died */
+	nsec_t hold; /* a revival is on trial for so long, twice as long once it has died in
+		      * use again; 0: it never died */
 	nsec_t trial; /* on trial until then */
 	nsec_t interval; /* between pings while alive; 0: none */
 	const struct path_plan *plan;

@@ -19,7 +19,7 @@
 #define OPEN_AHEAD MSEC(1500) /* openers before pings: more than a CAND takes */
 
 /* From one try to the next; nothing is given up while there is traffic. */
-static const nsec_t gaps[] = { SEC(2), SEC(10), SEC(30), SEC(120) };
+static const nsec_t gaps[] = { SEC(2), SEC(4), SEC(8), SEC(30), SEC(120) };
 
 enum {
 	GAPS = sizeof(gaps) / sizeof(gaps[0]),

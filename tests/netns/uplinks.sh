@@ -56,7 +56,7 @@ mend() {
 }
 dies() { # HOW
 	local start
-	check "$1: a path by the spare uplink stands ready" wait_for 20 spare_ready
+	check "$1: a path by the spare uplink stands ready" wait_for 40 spare_ready
 	probe_start a 60 50
 	sleep 1
 	sever "$1"
@@ -64,7 +64,7 @@ dies() { # HOW
 	sleep 2
 	mend "$1"
 	start=$(now_ms)
-	check "$1: the usual uplink is taken again" wait_for 30 goes_by $US
+	check "$1: the usual uplink is taken again" wait_for 60 goes_by $US
 	figure "$1_back" $(($(now_ms) - start)) ms
 	sleep 1
 	probe_wait a now
@@ -98,7 +98,7 @@ N
 		ip -n ${LAB_PREFIX}b addr add 10.0.0.3/24 dev eth2 &&
 		ip -n ${LAB_PREFIX}b link set eth2 up && gateway b 10.0.0.1 || die "no common LAN"
 	spawn a traffic ping -q -n -i 0.1 "$IP_B"
-	check "answers: they leave from the second address" wait_for 20 second_speaks
+	check "answers: they leave from the second address" wait_for 40 second_speaks
 	stop a traffic
 }
 second_speaks() {

@@ -227,12 +227,32 @@ static void the_trial_grows_with_each_death(void **state)
 		t = revive(&p, t);
 		assert_false(path_settled(&p, first + holds[i] - 1));
 		assert_true(path_settled(&p, first + holds[i]));
-		t += SEC(1);
+		t = first + holds[i] + SEC(1);
 	}
 	t += SEC(60 + 300); /* a long life since */
 	t = outage(&p, 5, t);
 	t = revive(&p, t);
 	assert_true(path_settled(&p, t + SEC(2)));
+}
+
+/* a link that comes up lets it live for a moment, thrice */
+static void a_death_on_trial_does_not_count(void **state)
+{
+	struct path p = alive();
+	nsec_t t = outage(&p, 5, T0 + SEC(5)), first = t;
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		first = t + MSEC(20);
+		t = revive(&p, t);
+		t = outage(&p, 5, t);
+		assert_int_equal(p.state, PATH_DEAD);
+		assert_true(t < first + SEC(2));
+	}
+	first = t + MSEC(20);
+	(void)revive(&p, t);
+	assert_false(path_settled(&p, first + SEC(2) - 1));
+	assert_true(path_settled(&p, first + SEC(2)));
 }
 
 int main(void)
@@ -247,6 +267,7 @@ int main(void)
 		cmocka_unit_test(an_outage_is_not_loss),
 		cmocka_unit_test(one_late_answer_is_no_round_trip),
 		cmocka_unit_test(the_trial_grows_with_each_death),
+		cmocka_unit_test(a_death_on_trial_does_not_count),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
