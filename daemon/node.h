@@ -7,7 +7,8 @@
  *   host       TUN device, addresses and routes, workers, local ports
  *   peers      the peers, each a tunnel and a path set, and when each is due
  *   notes      what workers tell: handshakes, discovery, staged packets
- *   discovery  our candidates: host addresses, STUN, relays; epochs and hints
+ *   discovery  our side of it: what is measured when, fresh ports, epochs and hints
+ *   candidates  at which endpoints we may be reached
  *   longevity  how long our NAT keeps idle mappings
  *   whereabouts  which network we are in, and what its NAT did the last time
  *   uplinks    ports bound to the uplinks that the host does not prefer
