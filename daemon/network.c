@@ -105,6 +105,8 @@ static void remember(struct node *n, struct peer *p,
 {
 	tunnel_timestamps_restore(p->tunnel, s->seen, s->sent);
 	p->remembered = s->remote;
+	if (p->paths)
+		pathset_set_searched(p->paths, &s->searched);
 	if (!p->paths && endpoint_is_zero(&p->stock_at))
 		p->stock_at = s->remote;
 	if (s->active) {
@@ -150,6 +152,7 @@ static bool is_elsewhere(const struct node *n, const struct netmap_node *node)
 struct heir {
 	uint64_t id;
 	struct endpoint remote;
+	struct pathset_pair searched;
 	bool active;
 };
 
@@ -164,11 +167,18 @@ static void inherit(struct node *n, const struct heir *h, unsigned count, nsec_t
 			if (p->id != h[i].id)
 				continue;
 			p->remembered = h[i].remote;
+			if (p->paths)
+				pathset_set_searched(p->paths, &h[i].searched);
 			if (h[i].active)
 				peer_activate(n, p, now);
 			if (h[i].active)
 				tunnel_rehandshake(p->tunnel, true, now);
 		}
+}
+
+static struct pathset_pair searched(const struct peer *p)
+{
+	return p->paths ? pathset_searched(p->paths) : (struct pathset_pair){ 0 };
 }
 
 /* remove_gone() - out[]: those that come again with another key; their number */
@@ -185,7 +195,7 @@ static unsigned remove_gone(struct node *n, struct heir *out)
 		if (p->id && (!node || node->id != p->id ||
 			      is_elsewhere(n, node))) {
 			log_info("peer %s: removed", p->name);
-			out[heirs++] = (struct heir){ p->id, p->remembered,
+			out[heirs++] = (struct heir){ p->id, p->remembered, searched(p),
 						      p->active };
 			peer_free(n, p);
 			any = true;

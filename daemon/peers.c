@@ -281,7 +281,9 @@ void peers_save_now(struct node *n)
 		list[i] = (struct state_peer){ .key = p->key,
 					       .remote = p->remembered,
 					       .active = p->active };
-		if (!p->paths)
+		if (p->paths)
+			list[i].searched = pathset_searched(p->paths);
+		else
 			list[i].remote = p->stock_at;
 		tunnel_timestamps(p->tunnel, list[i].seen, list[i].sent);
 	}

@@ -269,6 +269,27 @@ void state_done(struct state *s)
 	secret_wipe(s, sizeof(*s));
 }
 
+/* pair_json() - two addresses; none of a pair that is not known */
+static json_t *pair_json(const struct pathset_pair *pair)
+{
+	char self[ADDR_TEXT], peer[ADDR_TEXT];
+
+	if (ipaddr_is_zero(&pair->self))
+		return json_pack("[]");
+	return json_pack("[s,s]", ipaddr_text(&pair->self, self), ipaddr_text(&pair->peer, peer));
+}
+
+/* read_pair() - what is no pair is none: it only spares some waiting */
+static void read_pair(const json_t *list, struct pathset_pair *out)
+{
+	const char *self = json_string_value(json_array_get(list, 0));
+	const char *peer = json_string_value(json_array_get(list, 1));
+
+	if (!self || !peer || !ipaddr_parse(self, &out->self) ||
+	    !ipaddr_parse(peer, &out->peer))
+		*out = (struct pathset_pair){ 0 };
+}
+
 static json_t *peer_json(const struct state_peer *p)
 {
 	char key[KEY_TEXT], remote[ADDR_TEXT] = "", seen[25], sent[25];
@@ -277,9 +298,9 @@ static json_t *peer_json(const struct state_peer *p)
 		endpoint_text(&p->remote, remote);
 	hex_write(p->seen, sizeof(p->seen), seen);
 	hex_write(p->sent, sizeof(p->sent), sent);
-	return json_pack("{s:s,s:s,s:b,s:s,s:s}", "key",
-			 key_public_text(&p->key, key), "remote", remote,
-			 "active", p->active, "seen", seen, "sent", sent);
+	return json_pack("{s:s,s:s,s:o,s:b,s:s,s:s}", "key",
+			 key_public_text(&p->key, key), "remote", remote, "searched",
+			 pair_json(&p->searched), "active", p->active, "seen", seen, "sent", sent);
 }
 
 int state_save_peers(const struct state *s, const struct state_peer *p,
@@ -310,6 +331,7 @@ static bool read_peer(const json_t *o, struct state_peer *out)
 		return false;
 	if (remote && *remote && !endpoint_parse(remote, &out->remote))
 		return false;
+	read_pair(json_object_get(o, "searched"), &out->searched);
 	out->active = json_is_true(json_object_get(o, "active"));
 	return hex_read(text_of(o, "seen"), out->seen, 12) &&
 	       hex_read(text_of(o, "sent"), out->sent, 12);

@@ -5,8 +5,8 @@
  * Files in the state folder (0700), each replaced atomically, each 0600:
  *   node.json    keys, port, server: rarely written; the identity
  *   netmap.json  the last netmap (coord/netmap.h)
- *   paths.json   per peer: endpoint of the last good path, whether traffic flowed,
- *                handshake timestamps; written when it changes, lost without harm
+ *   paths.json   per peer: endpoint of the last good path, between which addresses a search
+ *                found it, whether traffic flowed, handshake timestamps; written when it changes, lost without harm
  *   places.json  networks this machine has been in and what their NATs did (places.h)
  *   relay.token  the last admission to relays (relay/token.h), good for an hour
  *   carried      how much was relayed for others today
@@ -22,6 +22,7 @@
 #include "coord/invite.h"
 #include "coord/netmap.h"
 #include "crypto/key.h"
+#include "traversal/pathset.h"
 
 enum state_relay { /* does this node relay for others? */
 	STATE_RELAY_AUTO,
@@ -52,6 +53,7 @@ struct state {
 struct state_peer {
 	struct key_public key;
 	struct endpoint remote; /* of the last good direct path; zero: none */
+	struct pathset_pair searched; /* pathset_searched() */
 	bool active; /* traffic flowed in the last minutes */
 	uint8_t seen[12], sent[12]; /* TAI64N */
 };

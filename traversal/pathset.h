@@ -94,6 +94,16 @@ void pathset_set_remote(struct pathset *ps, const struct candidate_list *l,
  * whatever NAT it may lie behind; call it only where no relay could time a punch */
 void pathset_remember(struct pathset *ps, const struct endpoint *e, nsec_t now);
 
+/* The external addresses of both ends; zeroes: none. */
+struct pathset_pair {
+	struct ipaddr self, peer;
+};
+/* pathset_searched() - the pair between which a search (R3) last found the way. There the next
+ * one begins at once, not behind a round of punching; it is forgotten when one fails */
+struct pathset_pair pathset_searched(const struct pathset *ps);
+/* pathset_set_searched() - the same, from the state file */
+void pathset_set_searched(struct pathset *ps, const struct pathset_pair *pair);
+
 /* pathset_set_sockets() - sockets 0..n-1 exist; v6[i] tells the family. Socket 0 is
  * the main IPv4 one. Sockets that vanish kill their paths. */
 void pathset_set_sockets(struct pathset *ps, const bool *v6, unsigned n, nsec_t now);

@@ -191,6 +191,7 @@ struct pathset {
 	nsec_t retry; /* next round or WAIT end */
 	struct scan scan;
 	bool scanned; /* R3 was tried since the last wait */
+	struct pathset_pair searched;
 	struct rate scans, brackets, fans; /* attempts by the hour */
 	struct tcp tcp;
 	unsigned uplinks; /* sockets of spare uplinks; bit 0: PATHSET_UPLINKS */

@@ -107,6 +107,39 @@ static bool target(const struct pathset *ps, struct ipaddr *out)
 	return false;
 }
 
+/* pair_now() - the external addresses that a search is between; false: not known */
+static bool pair_now(const struct pathset *ps, struct pathset_pair *out)
+{
+	for (unsigned i = 0; i < ps->self.list.count; i++) {
+		const struct candidate *c = &ps->self.list.c[i];
+
+		if (c->kind != CANDIDATE_REFLEXIVE || !ipaddr_is_v4(&c->at.ip) || c->spare)
+			continue;
+		out->self = c->at.ip;
+		return target(ps, &out->peer);
+	}
+	return false;
+}
+
+/* searched_here() - did a search find the way between the addresses of now? */
+static bool searched_here(const struct pathset *ps)
+{
+	struct pathset_pair p;
+
+	return pair_now(ps, &p) && ipaddr_eq(&p.self, &ps->searched.self) &&
+	       ipaddr_eq(&p.peer, &ps->searched.peer);
+}
+
+struct pathset_pair pathset_searched(const struct pathset *ps)
+{
+	return ps->searched;
+}
+
+void pathset_set_searched(struct pathset *ps, const struct pathset_pair *pair)
+{
+	ps->searched = *pair;
+}
+
 static enum disco_how how_of(const struct strategy *s)
 {
 	if (s->kind == STRATEGY_COUNTERS)
@@ -163,7 +196,7 @@ bool pathset_scan_begin(struct pathset *ps, nsec_t now)
 	struct ipaddr ip;
 
 	if (!s.easy || !is_r3(&s) || ps->scanned ||
-	    (s.kind == STRATEGY_SCAN && ps->round == 0) ||
+	    (s.kind == STRATEGY_SCAN && ps->round == 0 && !searched_here(ps)) ||
 	    now >= ps->active_until || !target(ps, &ip))
 		return false;
 	ps->scanned = true;
@@ -274,8 +307,10 @@ static void again_or_over(struct pathset *ps, nsec_t now)
 		begin(ps, &s, ps->scan.attempt + 1, now);
 	else
 		pathset_scan_stop(ps, now);
-	if (ps->scan.step == SCAN_REST)
-		say(ps, "no answer");
+	if (ps->scan.step != SCAN_REST)
+		return;
+	say(ps, "no answer");
+	ps->searched = (struct pathset_pair){ 0 };
 }
 
 /* ---- the hard side ---- */
@@ -542,6 +577,8 @@ void pathset_fan_adopted(struct pathset *ps, int socket, nsec_t now)
 	pathset_out(ps, &o);
 	path_probe(p, &path_plan_r0, now, now);
 	p->ping_back = true;
+	if (s->easy && (!pair_now(ps, &ps->searched) || s->how != DISCO_HOW_FAN))
+		ps->searched = (struct pathset_pair){ 0 };
 	over(ps, "found", now);
 	ps->retry = nsec_add(now, SEC(2)); /* if nothing comes of it */
 }

@@ -30,6 +30,7 @@ one() {
 lab_need
 adit_up symmetric-block home
 one symmetric-block block 15
+one symmetric-block block 15 _again # where a search found it, the next one begins at once
 one symmetric-pf high-random 25
 one symmetric-random random 60 # 95 % in the first search, another follows
 # b's is as hard, which nothing would get through but that b's own port is forwarded

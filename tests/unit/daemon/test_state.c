@@ -97,6 +97,8 @@ static void peers_are_remembered(void **state)
 	memset(in[0].seen, 3, 12);
 	memset(in[1].sent, 4, 12);
 	assert_true(endpoint_parse("192.0.2.7:4000", &in[0].remote));
+	assert_true(ipaddr_parse("192.0.2.1", &in[0].searched.self));
+	assert_true(ipaddr_parse("203.0.113.9", &in[0].searched.peer));
 	assert_int_equal(state_save_peers(&s, in, 2), 0);
 	assert_int_equal(state_load_peers(&s, &out, &n), 0);
 	assert_int_equal(n, 2);
@@ -106,6 +108,8 @@ static void peers_are_remembered(void **state)
 		assert_memory_equal(out[i].sent, in[i].sent, 12);
 		assert_int_equal(out[i].active, in[i].active);
 		assert_true(endpoint_eq(&out[i].remote, &in[i].remote));
+		assert_true(ipaddr_eq(&out[i].searched.self, &in[i].searched.self));
+		assert_true(ipaddr_eq(&out[i].searched.peer, &in[i].searched.peer));
 	}
 	free(out);
 }

@@ -336,6 +336,90 @@ static void strange_pings_at_the_fan(void **state)
 	done(&p);
 }
 
+static struct pathset_pair pair_of(const char *self, const char *peer)
+{
+	struct pathset_pair pair;
+
+	assert_true(ipaddr_parse(self, &pair.self));
+	assert_true(ipaddr_parse(peer, &pair.peer));
+	return pair;
+}
+
+static bool knows_pair(const struct pair *p)
+{
+	struct pathset_pair pair = pathset_searched(p->ps);
+
+	return !ipaddr_is_zero(&pair.self);
+}
+
+/* probing() - an easy side that has begun to search, with what it remembers */
+static void probing(struct pair *p, const struct pathset_pair *searched)
+{
+	struct disco_message win = { .type = DISCO_WIN };
+
+	make(p, &easy, &wide);
+	pathset_set_searched(p->ps, searched);
+	pathset_traffic(p->ps, T0);
+	say_cand(p, T0);
+	run(p, T0, T0 + MSEC(100));
+	win.plan = p->plan;
+	if (p->plan)
+		assert_int_equal(say(p, &win, NULL, T0 + MSEC(100)), DROP_NONE);
+}
+
+static void where_one_was_found_the_next_begins_at_once(void **state)
+{
+	const struct pathset_pair none = { 0 }, here = pair_of("192.0.2.1", ATTESTED),
+				  other = pair_of("192.0.2.2", ATTESTED),
+				  elsewhere = pair_of("192.0.2.1", VICTIM);
+	struct pair p;
+
+	(void)state;
+	probing(&p, &none);
+	assert_int_equal(p.plan, 0); /* it is punched first */
+	done(&p);
+	probing(&p, &other);
+	assert_int_equal(p.plan, 0);
+	done(&p);
+	probing(&p, &elsewhere);
+	assert_int_equal(p.plan, 0);
+	done(&p);
+	probing(&p, &here);
+	assert_int_not_equal(p.plan, 0);
+	run(&p, T0 + MSEC(100), T0 + SEC(1));
+	assert_in_range(p.probes, 50, 100);
+	assert_int_equal(p.elsewhere, 0);
+	run(&p, T0 + SEC(1), T0 + SEC(20)); /* nobody answers */
+	assert_false(knows_pair(&p));
+	done(&p);
+}
+
+static void what_was_found_is_kept(void **state)
+{
+	const struct pathset_pair here = pair_of("192.0.2.1", ATTESTED);
+	struct disco_message ping = { .type = DISCO_PING, .txid = 1 };
+	struct pathset_source src = { .fan = true };
+	uint8_t plain[DISCO_MAX], sealed[BOX_MAX];
+	struct pathset_pair got;
+	struct pair p;
+	size_t n;
+
+	(void)state;
+	probing(&p, &here);
+	pathset_set_searched(p.ps, &(struct pathset_pair){ 0 });
+	run(&p, T0 + MSEC(100), T0 + MSEC(200));
+	assert_true(endpoint_parse(ATTESTED ":7000", &src.from));
+	n = disco_write(&ping, plain);
+	n = box_seal(&p.peer, 7, plain, n, sealed);
+	assert_int_equal(pathset_input(p.ps, &src, sealed, n, 7, T0 + MSEC(200)), DROP_NONE);
+	assert_false(knows_pair(&p));
+	pathset_fan_adopted(p.ps, PATHSET_ADOPTED, T0 + MSEC(200));
+	got = pathset_searched(p.ps);
+	assert_true(ipaddr_eq(&got.self, &here.self));
+	assert_true(ipaddr_eq(&got.peer, &here.peer));
+	done(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,6 +429,8 @@ int main(void)
 		cmocka_unit_test(probes_go_only_to_the_peer),
 		cmocka_unit_test(an_hour_of_scans_is_bounded),
 		cmocka_unit_test(strange_pings_at_the_fan),
+		cmocka_unit_test(where_one_was_found_the_next_begins_at_once),
+		cmocka_unit_test(what_was_found_is_kept),
 	};
 
 	if (key_setup() < 0)
