@@ -16,6 +16,7 @@
 #include "base/rand.h"
 #include "base/udp.h"
 #include "daemon/discovery.h"
+#include "daemon/translator.h"
 #include "daemon/upnp_child.h"
 #include "traversal/pcp.h"
 #include "tun/gateway.h"
@@ -141,6 +142,9 @@ static void run(struct family *f, nsec_t now)
 	start_job(f, now);
 	loop_timer_at(&f->timer, portmap_next_expiry(f->pm));
 	f->report = portmap_report(f->pm, &changed);
+	if (is_v6(f))
+		translator_by_pcp(f->all->node,
+				  f->report.translates ? &f->report.translator : NULL, now);
 	if (!changed)
 		return;
 	tell(f, &f->report);

@@ -305,6 +305,7 @@ static json_t *nat64_json(const struct node *n)
 {
 	static const char *const by[] = {
 		[TRANSLATOR_ADVERTISED] = "advertised by a router",
+		[TRANSLATOR_BY_PCP] = "named by a router's PCP",
 		[TRANSLATOR_BY_NAME] = "found by " NAT64_NAME,
 		[TRANSLATOR_ASSUMED] = "assumed: nobody names one",
 	};

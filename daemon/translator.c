@@ -23,6 +23,8 @@ struct translator {
 	nsec_t retry; /* the next pause */
 	struct nat64 advertised;
 	nsec_t advertised_until; /* 0: none is */
+	struct nat64 by_pcp;
+	bool has_pcp; /* by_pcp holds */
 	enum translator_source how; /* of the one in use */
 };
 
@@ -79,6 +81,7 @@ static void use(struct translator *t, const struct nat64 *which,
 {
 	static const char *const by[] = {
 		[TRANSLATOR_ADVERTISED] = "as a router says",
+		[TRANSLATOR_BY_PCP] = "as a router says by PCP",
 		[TRANSLATOR_BY_NAME] = "as " NAT64_NAME " says",
 		[TRANSLATOR_ASSUMED] = "which nobody names: trying it",
 	};
@@ -114,6 +117,8 @@ static void on_answer(void *owner, const struct ipaddr *a, unsigned count,
 	struct nat64 found;
 
 	t->question = NULL;
+	if (t->has_pcp || t->advertised_until > now)
+		return; /* a router was faster, and knows better */
 	if (nat64_find(a, count, &found)) {
 		use(t, &found, TRANSLATOR_BY_NAME, now);
 		return;
@@ -139,6 +144,10 @@ static void look(struct translator *t, nsec_t now)
 	if (advertised) {
 		use(t, &t->advertised, TRANSLATOR_ADVERTISED, now);
 		loop_timer_at(&t->timer, t->advertised_until);
+		return;
+	}
+	if (t->has_pcp) {
+		use(t, &t->by_pcp, TRANSLATOR_BY_PCP, now);
 		return;
 	}
 	if (t->question)
@@ -172,6 +181,19 @@ void translator_advertised(struct node *n, const struct nat64 *a, unsigned lifet
 		return; /* another router's */
 	t->advertised = *a;
 	t->advertised_until = lifetime_s ? nsec_add(now, SEC(lifetime_s)) : 0;
+	look(t, now);
+}
+
+void translator_by_pcp(struct node *n, const struct nat64 *by_pcp, nsec_t now)
+{
+	struct translator *t = n->translator;
+
+	if (!t || (by_pcp ? t->has_pcp && prefix_eq(&by_pcp->prefix, &t->by_pcp.prefix) :
+			    !t->has_pcp))
+		return;
+	t->has_pcp = by_pcp;
+	if (by_pcp)
+		t->by_pcp = *by_pcp;
 	look(t, now);
 }
 

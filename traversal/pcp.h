@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pcp.h - Port Control Protocol: MAP and ANNOUNCE (RFC 6887)
+ * pcp.h - Port Control Protocol: MAP and ANNOUNCE (RFC 6887), with them the prefix of the
+ * network's NAT64 (RFC 7225)
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/drop.h"
+#include "base/nat64.h"
 
 enum {
 	PCP_PORT = 5351, /* of the server: RFC 6887 s19.1; NAT-PMP has it too */
@@ -17,6 +19,8 @@ enum {
 	PCP_VERSION = 2,
 	PCP_MAX = 1100, /* octets: RFC 6887 s7 */
 	PCP_MAP_OCTETS = 60, /* header and MAP, no options */
+	PCP_PREFIX64_OCTETS = 20, /* the option, nothing in it */
+	PCP_REQUEST_MAX = PCP_MAP_OCTETS + PCP_PREFIX64_OCTETS,
 	PCP_ANNOUNCE_OCTETS = 24,
 	PCP_NONCE_OCTETS = 12,
 	PCP_UDP = 17,
@@ -52,6 +56,7 @@ struct pcp_request {
 	uint32_t lifetime_s; /* MAP: 0 deletes */
 	struct ipaddr client; /* our address as we know it */
 	struct pcp_map map; /* MAP only */
+	bool translator; /* ask for the NAT64's prefix too */
 };
 
 struct pcp_response {
@@ -60,14 +65,17 @@ struct pcp_response {
 	uint32_t lifetime_s; /* of the mapping, or of the error */
 	uint32_t epoch_s;
 	struct pcp_map map; /* MAP only */
+	bool translates; /* the network has a NAT64 for all of IPv4: */
+	struct nat64 translator;
 };
 
-/* pcp_write() - a request without options; returns its octets */
-size_t pcp_write(const struct pcp_request *q, uint8_t out[static PCP_MAP_OCTETS]);
+/* pcp_write() - a request; returns its octets */
+size_t pcp_write(const struct pcp_request *q, uint8_t out[static PCP_REQUEST_MAX]);
 
 /**
  * pcp_parse() - A response, or an announcement, which is one to no request
- * @m: n octets, untrusted; options are skipped unread
+ * @m: n octets, untrusted; options other than PREFIX64, and one that is not in
+ *     order, are skipped
  * Return: DROP_NONE, DROP_PORTMAP_MALFORMED (also: a request, another opcode)
  */
 must_check enum drop pcp_parse(const uint8_t *m, size_t n,

@@ -129,6 +129,7 @@ void portmap_start(struct portmap *pm, const struct portmap_where *w, nsec_t now
 		forget(pm);
 		memcpy(pm->nonce.b, w->fresh, sizeof(pm->nonce.b));
 		pm->natpmp_address = (struct ipaddr){ { 0 } };
+		pm->translates = false;
 		for (int i = 0; i < PORTMAP_DIALECTS; i++)
 			pm->d[i].epoch_known = false;
 	}
@@ -144,7 +145,7 @@ void portmap_stop(struct portmap *pm)
 	if (pm->held || pm->request.on)
 		portmap_give_back(pm);
 	forget(pm);
-	pm->running = false;
+	pm->running = pm->translates = false;
 	for (int i = 0; i < PORTMAP_DIALECTS; i++)
 		pm->d[i] = (struct dialect){ .state = PORTMAP_OFF };
 }
@@ -369,7 +370,9 @@ nsec_t portmap_next_expiry(const struct portmap *pm)
 struct portmap_report portmap_report(struct portmap *pm, bool *changed)
 {
 	struct portmap_report r = { .using = pm->held ? pm->using : -1,
-				    .proved = pm->held && pm->proved };
+				    .proved = pm->held && pm->proved,
+				    .translates = pm->translates,
+				    .translator = pm->translator };
 
 	if (pm->held)
 		r.external = pm->external;

@@ -24,6 +24,7 @@
 
 #include "base/addr.h"
 #include "base/drop.h"
+#include "base/nat64.h"
 #include "base/time.h"
 #include "traversal/stun.h"
 
@@ -135,6 +136,8 @@ struct portmap_report {
 	int using; /* enum portmap_dialect; -1: no mapping */
 	struct endpoint external; /* zero: no mapping */
 	bool proved; /* a packet from outside came through it: may be advertised */
+	bool translates; /* the router names a NAT64 (RFC 7225); IPv6 only */
+	struct nat64 translator;
 };
 
 /* portmap_report() - changed: external or proved, since the last call here */

@@ -135,10 +135,13 @@ static enum drop take_pcp_map(struct portmap *pm, const struct pcp_response *r,
 		return DROP_PORTMAP_UNEXPECTED;
 	if (epoch_went_back(&pm->d[PORTMAP_PCP], r->epoch_s, true, now))
 		pm->proved = false;
-	if (r->result == PCP_SUCCESS)
+	if (r->result == PCP_SUCCESS) {
+		pm->translates = r->translates;
+		pm->translator = r->translator;
 		grant(pm, &r->map.external, r->lifetime_s, now);
-	else
+	} else {
 		refused(pm, PORTMAP_PCP, now);
+	}
 	return DROP_NONE;
 }
 

@@ -45,6 +45,9 @@ struct portmap {
 	nsec_t granted, lifetime, expires, renew;
 	unsigned renewals;
 
+	bool translates; /* PCP: the network's NAT64 */
+	struct nat64 translator;
+
 	struct portcheck check;
 	nsec_t check_at;
 

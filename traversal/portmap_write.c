@@ -70,6 +70,7 @@ static void write_pcp(const struct portmap *pm, enum pcp_opcode op, uint32_t lif
 	struct pcp_request q = { .opcode = op,
 				 .lifetime_s = lifetime_s,
 				 .client = pm->where.local };
+	bool v6 = !ipaddr_is_v4(&pm->where.local);
 
 	q.map.nonce = pm->nonce;
 	q.map.protocol = PCP_UDP;
@@ -77,8 +78,9 @@ static void write_pcp(const struct portmap *pm, enum pcp_opcode op, uint32_t lif
 	if (lifetime_s) {
 		q.map.external = pm->external;
 		q.map.external.port = portmap_wish(pm);
-		if (!ipaddr_is_v4(&pm->where.local)) /* a pinhole: nothing changes */
+		if (v6) /* a pinhole: nothing changes */
 			q.map.external.ip = pm->where.local;
+		q.translator = v6;
 	}
 	out->n = pcp_write(&q, out->message);
 }

@@ -5,7 +5,7 @@
 #
 # The server has IPv4 alone and is named by its address. a joins through the translator, goes
 # direct to b, and does without the translator when IPv4 comes and with it when that goes;
-# the second time a router advertisement tells of it and no name does.
+# the second time a router advertisement tells of it and no name does, the third time PCP.
 . "$(dirname "$0")/lib.sh"
 
 PREFIX=2001:db8:64::/96
@@ -90,6 +90,20 @@ option = struct.pack("!BBH", 38, 2, scaled << 3) + socket.inet_pton(socket.AF_IN
 s.sendto(head + option, ("ff02::1", 0, 0, at))
 N
 }
+# pcp_server - says yes to every pinhole, and names the translator to who asks for it (RFC 7225);
+# no packaged one knows that option
+pcp_server() {
+	spawn r1 pcp /usr/bin/python3 -c '
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("2001:db8:6::1", 5351))
+named = struct.pack("!BBHH", 129, 0, 14, 12) + socket.inet_pton(socket.AF_INET6, "2001:db8:64::")[:12] + bytes(2)
+while True:
+    q, who = s.recvfrom(1100)
+    m = bytes([2, q[1] | 128, 0, 0]) + q[4:8] + struct.pack("!I", 1000) + bytes(12) + q[24:60]
+    s.sendto(m + (named if q[60:61] == b"\x81" else b""), who)
+'
+}
 nat64() { adit a netcheck --json 2>/dev/null | jq -r '.nat64 // "none"'; }
 nat64_is() { [[ $(nat64) == $1 ]]; }
 told() { advertise 600 && nat64_is "$PREFIX (advertised*"; }
@@ -135,5 +149,11 @@ check "the translator is known by a router's word" wait_for 10 told
 again "by the advertised translator" advertised
 advertise 0
 check "a prefix taken back is used no more" wait_for 10 nat64_is "64:ff9b::/96 (assumed*"
+
+pcp_server
+node_kill a TERM
+node_start a
+check "the translator is known by PCP" wait_for 10 nat64_is "$PREFIX (named by*"
+again "by the translator that PCP names" pcp
 [ "$FAILS" = 0 ] || lab_logs
 finish

@@ -205,6 +205,30 @@ static void a_routers_word_expires(void **state)
 	in_use("2001:db8:64::/96", TRANSLATOR_BY_NAME);
 }
 
+static void pcp_stands_between(void **state)
+{
+	struct prefix p;
+	struct nat64 t;
+
+	(void)state;
+	assert_true(prefix_parse("2001:db8:67::/96", &p));
+	assert_true(nat64_make(&p, &t));
+	assert_int_equal(translator_start(n, SEC(1)), 0);
+	translator_by_pcp(n, NULL, SEC(1));
+	translator_by_pcp(n, &t, SEC(2));
+	in_use("2001:db8:67::/96", TRANSLATOR_BY_PCP);
+	answer("2001:db8:64::c000:aa"); /* late */
+	in_use("2001:db8:67::/96", TRANSLATOR_BY_PCP);
+	assert_int_equal(renewed, 1);
+	advertise("2001:db8:65::/96", 600, SEC(3));
+	in_use("2001:db8:65::/96", TRANSLATOR_ADVERTISED);
+	advertise("2001:db8:65::/96", 0, SEC(4));
+	in_use("2001:db8:67::/96", TRANSLATOR_BY_PCP);
+	translator_by_pcp(n, NULL, SEC(5));
+	answer("2001:db8:64::c000:aa");
+	in_use("2001:db8:64::/96", TRANSLATOR_BY_NAME);
+}
+
 /* an answer that is still out when IPv4 comes does no harm */
 static void question_is_dropped(void **state)
 {
@@ -221,6 +245,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(a_routers_word_expires),
+		TEST(pcp_stands_between),
 		TEST(a_routers_word_goes_first),
 		TEST(assumed_if_nobody_names_it),
 		TEST(found_by_name),

@@ -30,7 +30,7 @@ static void test_pcp_write(void **state)
 	struct pcp_request q = { .opcode = PCP_MAP,
 				 .lifetime_s = 7200,
 				 .client = ip("10.0.0.2") };
-	uint8_t m[PCP_MAP_OCTETS];
+	uint8_t m[PCP_REQUEST_MAX];
 
 	(void)state;
 	memcpy(q.map.nonce.b, "abcdefghijkl", 12);
@@ -47,6 +47,13 @@ static void test_pcp_write(void **state)
 	       "02010000 00001c20 20010db8000000000000000000000002"
 	       "6162636465666768696a6b6c 11000000 a2a9 a2aa"
 	       "20010db8000000000000000000000002");
+	q.translator = true;
+	expect(m, pcp_write(&q, m),
+	       "02010000 00001c20 20010db8000000000000000000000002"
+	       "6162636465666768696a6b6c 11000000 a2a9 a2aa"
+	       "20010db8000000000000000000000002"
+	       "81000010 0000 000000000000000000000000 0000");
+	q.translator = false;
 	q.opcode = PCP_ANNOUNCE;
 	q.lifetime_s = 0;
 	expect(m, pcp_write(&q, m),
@@ -81,6 +88,49 @@ static void test_pcp_parse(void **state)
 	assert_int_equal(r.opcode, PCP_ANNOUNCE);
 	m[0] = 1;
 	assert_int_equal(pcp_parse(m, 24, &r), DROP_PORTMAP_MALFORMED);
+}
+
+/* option_taken() - the prefix in an answer with these options behind it */
+static const char *option_taken(const char *hex)
+{
+	static char text[ADDR_TEXT];
+	struct pcp_response r;
+	uint8_t m[200];
+	size_t n = unit_hex("02800000 00000000 00000064 000000000000000000000000", m, 24);
+
+	n += unit_hex(hex, m + n, sizeof(m) - n);
+	assert_int_equal(pcp_parse(m, n, &r), DROP_NONE);
+	return r.translates ? prefix_text(&r.translator.prefix, text) : "";
+}
+
+/* RFC 7225 s4.1, figure 1 */
+static void test_prefix64(void **state)
+{
+	(void)state;
+	assert_string_equal(option_taken("8100000e 000c 0064ff9b0000000000000000 0000"),
+			    "64:ff9b::/96");
+	assert_string_equal(option_taken("8100000e 0004 20010db80000000000000000 0000"),
+			    "2001:db8::/32");
+	/* behind another option, padded to four octets, and an empty one */
+	assert_string_equal(option_taken("80000003 61626300 82000000"
+					 "8100000e 0008 20010db8000000640000 0000 0000"),
+			    "2001:db8:0:64::/64");
+	/* with a list of no IPv4 prefixes */
+	assert_string_equal(option_taken("81000010 000c 0064ff9b0000000000000000 0000"),
+			    "64:ff9b::/96");
+	assert_string_equal(option_taken("8000000e 000c 0064ff9b0000000000000000 0000"), "");
+	/* a length that is none, one beyond the option, a suffix, an IPv4 prefix */
+	assert_string_equal(option_taken("8100000e 000d 0064ff9b0000000000000000 0000"), "");
+	assert_string_equal(option_taken("8100000e 0005 0064ff9b0000000000000001 0000"), "");
+	assert_string_equal(option_taken("8100000e 0000 000000000000000000000000 0000"), "");
+	assert_string_equal(option_taken("8100ffff 000c 0064ff9b0000000000000000 0000"), "");
+	assert_string_equal(option_taken("8100000c 000c 0064ff9b00000000 0000"), "");
+	assert_string_equal(option_taken("81000016 000c 0064ff9b0000000000000000 0001"
+					 "0008 0a000000 0000"), "");
+	/* one that is not to be sent to, then one that is */
+	assert_string_equal(option_taken("8100000e 000c ff0200000000000000000000 0000"
+					 "8100000e 000c 0064ff9b0000000000000000 0000"),
+			    "64:ff9b::/96");
 }
 
 static void test_natpmp_write(void **state)
@@ -129,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pcp_write),
 		cmocka_unit_test(test_pcp_parse),
+		cmocka_unit_test(test_prefix64),
 		cmocka_unit_test(test_natpmp_write),
 		cmocka_unit_test(test_natpmp_parse),
 	};

@@ -600,6 +600,50 @@ static void test_network_change(void **state)
 	end(&w);
 }
 
+/* hear6() - the answer to an IPv6 request: the same octets, but for what a response differs in */
+static void hear6(struct portmap *pm, const struct portmap_action *a, const char *option)
+{
+	struct endpoint from = a->to;
+	uint8_t m[200];
+	size_t n = a->n > PCP_MAP_OCTETS ? PCP_MAP_OCTETS : a->n;
+
+	memcpy(m, a->message, n);
+	m[1] |= 0x80;
+	memset(m + 8, 0, 16);
+	m[11] = 5; /* epoch */
+	n += unit_hex(option, m + n, sizeof(m) - n);
+	assert_int_equal(portmap_input(pm, m, n, &from, SEC(100)), DROP_NONE);
+}
+
+static void a_router_names_the_translator(void **state)
+{
+	struct portmap *pm = portmap_new(1);
+	struct portmap_where w = { .port = 5000, .allowed = { [PORTMAP_PCP] = true } };
+	struct portmap_action a;
+	struct portmap_report r;
+	struct prefix want;
+	bool changed;
+
+	(void)state;
+	assert_true(ipaddr_parse("2001:db8::1", &w.gateway));
+	assert_true(ipaddr_parse("2001:db8::2", &w.local));
+	assert_true(prefix_parse("64:ff9b::/96", &want));
+	portmap_start(pm, &w, SEC(100));
+	assert_true(portmap_poll(pm, &a, SEC(100)));
+	hear6(pm, &a, "");
+	assert_false(portmap_report(pm, &changed).translates);
+	assert_true(portmap_poll(pm, &a, SEC(100)));
+	assert_int_equal(a.n, PCP_REQUEST_MAX);
+	assert_int_equal(a.message[PCP_MAP_OCTETS], 129);
+	hear6(pm, &a, "8100000e 000c 0064ff9b0000000000000000 0000");
+	r = portmap_report(pm, &changed);
+	assert_true(r.translates);
+	assert_true(prefix_eq(&r.translator.prefix, &want));
+	portmap_stop(pm);
+	assert_false(portmap_report(pm, &changed).translates);
+	portmap_free(pm);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -617,6 +661,7 @@ int main(void)
 		cmocka_unit_test(test_proof_is_repeated),
 		cmocka_unit_test(test_permanent),
 		cmocka_unit_test(test_network_change),
+		cmocka_unit_test(a_router_names_the_translator),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
