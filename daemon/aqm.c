@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * aqm.c - when a standing queue in front of a worker should be made shorter
+ * aqm.c - when a standing queue in a worker's socket should be made shorter
  */
 #include "daemon/aqm.h"
 
@@ -10,12 +10,15 @@
 static void close_window(struct aqm *a, nsec_t now)
 {
 	bool stood = a->waited >= STANDING;
+	size_t rate = (size_t)(a->octets * AQM_WINDOW / (now - a->window));
 
 	/* a pause ends everything: nobody was waiting */
 	if (now - a->window >= 2 * AQM_WINDOW && !a->waiting)
 		stood = false;
 	a->standing = stood ? a->standing + 1 : 0;
 	a->window = now;
+	a->rate = (a->rate + rate) / 2;
+	a->octets = 0;
 	a->waited = 0;
 	a->shed = 0;
 }
@@ -29,8 +32,16 @@ void aqm_begin(struct aqm *a, nsec_t now)
 		close_window(a, now);
 }
 
-void aqm_end(struct aqm *a, bool backlog)
+size_t aqm_allows(const struct aqm *a)
 {
+	size_t octets = (size_t)(a->rate * AQM_WAIT / AQM_WINDOW);
+
+	return octets > AQM_LEAST ? octets : AQM_LEAST;
+}
+
+void aqm_end(struct aqm *a, size_t octets, bool backlog)
+{
+	a->octets += octets;
 	a->waiting = backlog;
 }
 

@@ -199,6 +199,8 @@ static int start_workers(struct node *n)
 		w->number = i;
 		w->fwd = &n->fwd;
 		w->device = &n->device;
+		w->lanes.count = LANES_MAX;
+		w->queue = i * LANES_MAX;
 		w->ports = n->ports;
 		w->mtu = n->conf.mtu;
 		w->notes = &n->rings[i];
@@ -239,12 +241,12 @@ static int open_rest(struct node *n)
 
 static int open_device(struct node *n, char why[static 512])
 {
-	int err = device_open(&n->device, n->conf.tun, n->worker_count, why);
+	unsigned queues = n->worker_count * LANES_MAX;
+	int err = device_open(&n->device, n->conf.tun, queues, why);
 
 	for (unsigned i = 0; i < PATIENCE && err == -EBUSY; i++) {
 		usleep(20 * 1000);
-		err = device_open(&n->device, n->conf.tun, n->worker_count,
-				  why);
+		err = device_open(&n->device, n->conf.tun, queues, why);
 	}
 	return err;
 }

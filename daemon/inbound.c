@@ -51,8 +51,10 @@ static void flush_merge(struct worker *w)
 	w->merge_count = 0;
 	for (unsigned i = 0; i < n; i++) {
 		const struct offload_write *o = &w->writes[i];
+		unsigned lane = lanes_choose(&w->lanes, o->iov[1].iov_base,
+					     o->iov[1].iov_len, w->now);
 
-		if (device_write(w->device, w->number, o->iov, o->iovs) < 0)
+		if (device_write(w->device, w->queue + lane, o->iov, o->iovs) < 0)
 			drop_count_n(&w->drops, DROP_TUN_WRITE, o->packets);
 	}
 }
@@ -360,14 +362,16 @@ static void count_lost(struct worker *w, const struct udp *u, unsigned port)
 	w->lost_seen[port] = u->lost;
 }
 
-/* is_backlog() - does a turn that took so much leave a queue behind? */
-static bool is_backlog(const struct udp *u, const struct udp_in *in, int n)
+/* watch_queue() - does a turn that took these leave too long a queue behind? */
+static void watch_queue(struct aqm *a, const struct udp *u, const struct udp_in *in,
+			int n)
 {
 	size_t octets = 0;
 
 	for (int i = 0; i < n; i++)
 		octets += in[i].n;
-	return octets >= BACKLOG_ASKED && udp_backlog(u) >= AQM_BACKLOG;
+	aqm_end(a, octets, octets >= BACKLOG_ASKED &&
+			   udp_backlog(u) >= aqm_allows(a));
 }
 
 bool inbound_turn(struct worker *w, unsigned port)
@@ -383,7 +387,7 @@ bool inbound_turn(struct worker *w, unsigned port)
 	aqm_begin(&w->rx[port], w->now);
 	n = udp_recv(u, in, WORKER_TRAINS);
 	count_lost(w, u, port);
-	aqm_end(&w->rx[port], n > 0 && is_backlog(u, in, n));
+	watch_queue(&w->rx[port], u, in, n);
 	if (n > 0)
 		inbound_trains(w, in, (unsigned)n, port);
 	else if (n < 0)

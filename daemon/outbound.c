@@ -17,12 +17,10 @@
 #include <string.h>
 
 #include "daemon/parcel.h"
-#include "tun/ecn.h"
 #include "tun/ip.h"
 
 enum {
 	TRAINS_MAX = 64, /* of one system call */
-	TURNS_STANDING = 4, /* full ones running: a queue of 900 KB or more */
 };
 
 /* One TUN read, cut and waiting to be sealed and sent. */
@@ -50,7 +48,6 @@ struct turn {
 	} origin[AEAD_JOBS_MAX];
 	unsigned job_count;
 	size_t used; /* octets of the arena */
-	bool full; /* it ended for want of room */
 };
 
 static struct fwd_peer *find_peer(struct worker *w, const struct ip_header *ip)
@@ -128,23 +125,6 @@ static void stage(struct worker *w, const struct turn *t, struct fwd_peer *p,
 	}
 }
 
-/* shorten() - should the queue that this read was taken from be shorter, and do its ends
- * know no marks? Then its last packet is not sent */
-static bool shorten(struct worker *w, size_t length)
-{
-	return w->tx.standing && length >= AQM_LARGE &&
-	       aqm_wants(&w->tx, w->now) &&
-	       !ecn_decapsulate(w->read_buffer + DEVICE_VNET_OCTETS, ECN_CE);
-}
-
-/* leave_last() - of a run; false: there was no other */
-static bool leave_last(struct worker *w, struct offload_cut *c)
-{
-	drop_count(&w->drops, DROP_QUEUE_STANDS);
-	c->last_length = c->length;
-	return --c->count;
-}
-
 /* cut() - a read into the arena as the next run */
 static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 		struct session *s, const struct egress_pair *e,
@@ -160,7 +140,6 @@ static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 	struct offload_cut c;
 	enum drop d = offload_plan(w->read_buffer, n, MESSAGE_PADDING, w->mtu,
 				   &layout, &c);
-	bool shorter = d == DROP_NONE && shorten(w, c.length);
 
 	if (d == DROP_NONE)
 		d = offload_split(w->read_buffer, n, &layout, &c);
@@ -168,8 +147,6 @@ static void cut(struct worker *w, struct turn *t, struct fwd_peer *p,
 		drop_count(&w->drops, d);
 		return;
 	}
-	if (shorter && !leave_last(w, &c))
-		return;
 	*r = (struct run){ .peer = p, .session = s, .egress = e,
 			   .out = layout.out, .stride = c.stride,
 			   .count = c.count, .last = c.last_length,
@@ -203,6 +180,7 @@ static void take_read(struct worker *w, struct turn *t, size_t n)
 	}
 	note_traffic(w, p);
 	flows_outbound(&w->fwd->flows, w->read_buffer + vnet, ip.length, w->now);
+	lanes_sent(&w->lanes, w->read_buffer + vnet, n - vnet, w->now);
 	s = atomic_load_explicit(&p->send, memory_order_acquire);
 	e = atomic_load_explicit(&p->egress, memory_order_acquire);
 	if (s && e && e->best.usable)
@@ -414,27 +392,22 @@ static void send_all(struct worker *w, struct turn *t)
 	depart(w, &d);
 }
 
-bool outbound_turn(struct worker *w)
+bool outbound_turn(struct worker *w, unsigned lane)
 {
 	struct turn t;
 	int n = 0;
 
 	t.count = t.job_count = 0;
 	t.used = 0;
-	t.full = false;
-	aqm_begin(&w->tx, w->now);
 	for (unsigned reads = 0; reads < WORKER_RUNS; reads++) {
-		t.full = WORKER_ARENA - t.used < 96 * 1024;
-		if (t.full)
+		if (WORKER_ARENA - t.used < 96 * 1024)
 			break;
-		n = device_read(w->device, w->number, w->read_buffer,
+		n = device_read(w->device, w->queue + lane, w->read_buffer,
 				DEVICE_READ_MAX);
 		if (n <= 0)
 			break;
 		take_read(w, &t, (size_t)n);
 	}
-	w->tx_full = t.full ? w->tx_full + 1 : 0;
-	aqm_end(&w->tx, w->tx_full >= TURNS_STANDING);
 	seal(w, &t);
 	send_all(w, &t);
 	return n > 0;

@@ -249,7 +249,8 @@ int streams_init(struct node *n)
 	*w = (struct worker){ .fwd = &n->fwd, .device = &n->device,
 			      .ports = n->ports, .mtu = n->conf.mtu,
 			      .notes = &n->stream_notes,
-			      .notes_fd = n->notes_fd };
+			      .notes_fd = n->notes_fd,
+			      .lanes = { .count = LANES_MAX, .blind = true } };
 	return err ? err : worker_make_inbound(w);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker.c - a packet worker: one TUN queue, its sockets, run to completion
+ * worker.c - a packet worker: its TUN queues, its sockets, run to completion
  */
 #include "daemon/worker.h"
 
@@ -17,8 +17,8 @@
 #include "daemon/sandbox.h"
 
 enum { /* epoll data: ports by number, then these */
-	TAG_TUN = 100,
-	TAG_STOP,
+	TAG_TUN = 100, /* and the lane */
+	TAG_STOP = TAG_TUN + LANES_MAX,
 };
 
 struct note *worker_note(struct worker *w, enum note_kind kind)
@@ -72,7 +72,9 @@ void worker_ring(struct worker *w)
 /* lose_device() - somebody removed it: without this, its error would spin us */
 static void lose_device(struct worker *w)
 {
-	epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->device->fd[w->number], NULL);
+	for (unsigned i = 0; i < w->lanes.count; i++)
+		epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->device->fd[w->queue + i],
+			  NULL);
 	log_error("%s: the device was removed; make it again with adit down "
 		  "and adit up", w->device->name);
 }
@@ -93,20 +95,32 @@ static void tidy(struct worker *w)
 	resident_let_go(w->writes, OFFLOAD_MERGE_MAX * sizeof(*w->writes));
 }
 
+/* serve() - what one of our descriptors has; true: there may be more */
+static bool serve(struct worker *w, const struct epoll_event *ev)
+{
+	uint32_t tag = ev->data.u32;
+
+	if (tag < WORKER_PORTS_MAX)
+		return inbound_turn(w, tag);
+	if (tag < TAG_STOP && !(ev->events & EPOLLERR))
+		return outbound_turn(w, tag - TAG_TUN);
+	if (tag < TAG_STOP)
+		lose_device(w);
+	else
+		tidy(w);
+	return false;
+}
+
+/* one_turn() - flows that send little come first, and again behind each full turn */
 static void one_turn(struct worker *w, const struct epoll_event *ev, int n)
 {
-	for (int i = 0; i < n; i++) {
-		uint32_t tag = ev[i].data.u32;
-
-		if (tag == TAG_TUN && ev[i].events & EPOLLERR)
-			lose_device(w);
-		else if (tag == TAG_TUN)
-			outbound_turn(w);
-		else if (tag < WORKER_PORTS_MAX)
-			inbound_turn(w, tag);
-		else
-			tidy(w);
-	}
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.u32 == TAG_TUN)
+			serve(w, &ev[i]);
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.u32 != TAG_TUN && serve(w, &ev[i]) &&
+		    w->lanes.count > 1)
+			outbound_turn(w, 0);
 }
 
 static void *run(void *arg)
@@ -209,9 +223,9 @@ int worker_start(struct worker *w)
 		err = -ENOMEM;
 		goto err_free;
 	}
-	err = watch(w, w->device->fd[w->number], TAG_TUN);
-	if (!err)
-		err = watch(w, w->stop_fd, TAG_STOP);
+	err = watch(w, w->stop_fd, TAG_STOP);
+	for (unsigned i = 0; !err && i < w->lanes.count; i++)
+		err = watch(w, w->device->fd[w->queue + i], TAG_TUN + i);
 	for (unsigned i = 0; !err && i < WORKER_PORTS_MAX; i++)
 		if (atomic_load(&w->ports[i].open) &&
 		    (i < 2 || w->number == 0))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * worker.h - a packet worker: one TUN queue, its sockets, run to completion
+ * worker.h - a packet worker: its TUN queues, its sockets, run to completion
  *
- * Theory: each turn takes what the TUN queue and the sockets hold, in batches: one read
+ * Theory: each turn takes what a TUN queue or a socket holds, in batches: one read
  * or receive is up to 64 KiB of a flow, sealed or opened side by side, and leaves in one
  * system call. No queue lies between crypto and I/O. What is not data of a known
  * session goes to the control thread over a bounded ring. How a packet travels:
@@ -22,6 +22,7 @@
 #include "crypto/aead.h"
 #include "daemon/aqm.h"
 #include "daemon/fwd.h"
+#include "daemon/lanes.h"
 #include "tun/device.h"
 #include "tun/offload.h"
 
@@ -72,6 +73,8 @@ struct worker {
 	unsigned number;
 	struct fwd *fwd;
 	struct device *device;
+	unsigned queue; /* of the device: its first; lanes.count are its own */
+	struct lanes lanes;
 	struct port *ports; /* WORKER_PORTS_MAX */
 	unsigned mtu; /* inner */
 	struct ring *notes; /* to the control thread */
@@ -95,8 +98,7 @@ struct worker {
 	struct offload_packet *merge; /* OFFLOAD_MERGE_MAX */
 	struct offload_write *writes; /* OFFLOAD_MERGE_MAX */
 	unsigned merge_count;
-	unsigned tx_full; /* turns of the device running that ended full */
-	struct aqm tx, rx[WORKER_PORTS_MAX]; /* queues of the device, of sockets */
+	struct aqm rx[WORKER_PORTS_MAX]; /* queues of the sockets */
 	uint32_t lost_seen[WORKER_PORTS_MAX]; /* of udp.lost */
 	nsec_t now;
 };
@@ -132,8 +134,8 @@ void worker_note_done(struct worker *w);
 /* worker_wake() - raise bits for a peer, at most one note until they are taken */
 void worker_wake(struct worker *w, struct fwd_peer *p, uint32_t bits);
 
-/* outbound_turn() - TUN -> peers; true: there may be more */
-bool outbound_turn(struct worker *w);
+/* outbound_turn() - one lane of the TUN -> peers; true: there may be more */
+bool outbound_turn(struct worker *w, unsigned lane);
 /* inbound_trains() - trains that came in over a port -> TUN; their data is changed */
 void inbound_trains(struct worker *w, const struct udp_in *in, unsigned count,
 		    unsigned port);

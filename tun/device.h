@@ -17,7 +17,7 @@
 
 enum {
 	DEVICE_NAME = 16, /* IFNAMSIZ */
-	DEVICE_QUEUES_MAX = 16,
+	DEVICE_QUEUES_MAX = 128,
 	DEVICE_VNET_OCTETS = 10, /* struct virtio_net_hdr */
 	DEVICE_READ_MAX = 65535 + DEVICE_VNET_OCTETS, /* octets of one read */
 };

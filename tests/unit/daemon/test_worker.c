@@ -76,6 +76,8 @@ static void start(struct half *h)
 		w->number = i;
 		w->fwd = &h->fwd;
 		w->device = &h->device;
+		w->lanes.count = 1;
+		w->queue = i;
 		w->ports = h->ports;
 		w->mtu = 1420;
 		w->notes = &h->rings[i];
@@ -372,17 +374,20 @@ static void standing_queue_gives_way(void **state)
 		SMALL = 8,
 		LARGE = 8
 	};
-	struct aqm *q = &a.workers[0].tx;
 	unsigned small = 0, large = 0;
 	uint64_t taken = 0;
 	size_t n;
 
 	(void)state;
 	connect_at(time_now());
-	q->window = q->turn = time_now();
-	q->waiting = true;
-	q->waited = AQM_WINDOW;
-	q->standing = 4;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		struct aqm *q = &b.workers[i].rx[0];
+
+		q->window = q->turn = time_now();
+		q->waiting = true;
+		q->waited = AQM_WINDOW;
+		q->standing = 4;
+	}
 	for (unsigned i = 0; i < SMALL; i++) {
 		put(0, 0, 100, 1);
 		put(0, 0, 1000, 2);
@@ -394,7 +399,8 @@ static void standing_queue_gives_way(void **state)
 			small++;
 		else
 			large++;
-		taken = atomic_load(&a.workers[0].drops.n[DROP_QUEUE_STANDS]);
+		taken = atomic_load(&b.workers[0].drops.n[DROP_QUEUE_STANDS]) +
+			atomic_load(&b.workers[1].drops.n[DROP_QUEUE_STANDS]);
 	}
 	assert_true(taken > 0);
 	assert_int_equal(large + taken, LARGE);
