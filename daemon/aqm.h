@@ -3,10 +3,10 @@
  * aqm.h - when a standing queue in a worker's socket should be made shorter
  *
  * Theory: PURE. A TCP stream fills whatever queue stands before the slowest part of its
- * way, which here is a worker: megabytes in the socket's queue, which
- * make nothing faster and everything else wait. How long they wait is what counts, so
- * what may stand there is what the worker takes in AQM_WAIT. A queue that comes and goes absorbs
- * bursts and is left alone; one that is there for half of two windows running stands.
+ * way, which here is a worker: megabytes in the socket's queue, which make nothing faster
+ * and everything else wait. How long they wait is what counts, so what may stand there is
+ * what the worker takes in AQM_WAIT. A queue that comes and goes absorbs bursts and is
+ * left alone; one that is longer for half of two windows running stands.
  * Then one packet a window is marked (ECN) or dropped, and one more for each window that
  * it goes on, so that many streams are heard as well as one (RFC 7567; the growth is
  * that of CoDel, RFC 8289 s4). The packet taken is a large one, and so, by their share,

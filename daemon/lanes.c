@@ -72,23 +72,23 @@ void lanes_sent(struct lanes *l, const uint8_t *p, size_t n, nsec_t now)
 		f->octets = 0;
 	}
 	f->octets += (uint32_t)n;
-	if (f->octets >= LANES_STREAM)
-		f->stream = now;
+	if (f->octets >= LANES_BULK)
+		f->bulk = now;
 }
 
-static bool is_stream(const struct lanes *l, uint32_t tag, nsec_t now)
+static bool is_bulk(const struct lanes *l, uint32_t tag, nsec_t now)
 {
 	const struct lane_flow *f = &l->flows[place(tag)];
 
 	return l->blind ||
-	       (f->tag == tag && f->stream && now - f->stream < LANES_LINGER);
+	       (f->tag == tag && f->bulk && now - f->bulk < LANES_LINGER);
 }
 
 unsigned lanes_choose(const struct lanes *l, const uint8_t *p, size_t n, nsec_t now)
 {
 	uint32_t tag = flow(p, n);
 
-	if (l->count < 2 || !tag || !is_stream(l, tag, now))
+	if (l->count < 2 || !tag || !is_bulk(l, tag, now))
 		return 0;
 	return 1 + (tag >> 1) % (l->count - 1);
 }

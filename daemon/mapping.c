@@ -279,7 +279,8 @@ static void look_again(struct family *f, nsec_t now)
 			leave(f, now);
 		return;
 	}
-	w.allowed[PORTMAP_NATPMP] = w.allowed[PORTMAP_UPNP] = !is_v6(f);
+	w.allowed[PORTMAP_NATPMP] = !is_v6(f);
+	w.allowed[PORTMAP_UPNP] = true;
 	rand_bytes(w.fresh, sizeof(w.fresh));
 	if (f->on && ipaddr_eq(&f->gateway.ip, &g.ip) &&
 	    ipaddr_eq(&f->local, &w.local) && nsec_since(f->started, now) < CALM)

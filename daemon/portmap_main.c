@@ -6,14 +6,17 @@
  *
  * The router's HTTP and XML are parsed here and nowhere else. Before the first octet is
  * read the process has given up root, capabilities, the right to gain any, and most
- * of memory, descriptors and time; connect() leads to the gateway alone. It holds no key: it
+ * of memory, descriptors and time; connect() leads to the gateway alone. GATEWAY and LOCAL are
+ * of one family; of IPv6 a pinhole is asked for, from LOCAL as routers demand. It holds no key: it
  * was started by exec. One line on standard output is all that it can say:
  *   found | mapped ADDRESS PORT LIFETIME | unmapped | failed ERROR
  */
 #include <errno.h>
 #include <grp.h>
+#include <ifaddrs.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -45,29 +48,63 @@ enum {
 struct order {
 	const char *what;
 	struct ipaddr gateway;
+	uint32_t scope; /* of a link-local gateway: its interface */
 	struct upnp_mapping m;
 };
 
 static struct order order;
 
-/* connect() - in front of libc's, for the library too: the gateway and nobody else */
+static bool is_v6(void)
+{
+	return !ipaddr_is_v4(&order.gateway);
+}
+
+static struct endpoint gateway_at(uint16_t port)
+{
+	return (struct endpoint){ .ip = order.gateway, .port = port,
+				  .scope = order.scope };
+}
+
+static int connect_to(int fd, const struct endpoint *to)
+{
+	struct sockaddr_storage ss;
+	socklen_t n = endpoint_to_sockaddr(to, is_v6(), &ss);
+
+	return (int)syscall(SYS_connect, fd, (struct sockaddr *)&ss, n);
+}
+
+/* bind_local() - the router opens for nobody but who asks */
+static int bind_local(int fd)
+{
+	struct endpoint local = { .ip = order.m.internal.ip };
+	struct sockaddr_storage ss;
+	socklen_t n = endpoint_to_sockaddr(&local, is_v6(), &ss);
+
+	return bind(fd, (struct sockaddr *)&ss, n);
+}
+
+/* connect() - in front of libc's, for the library too: the gateway and nobody else. By which
+ * of its IPv6 addresses it calls itself does not matter: only one is known to be its own */
 __attribute__((visibility("default"))) int
 connect(int fd, const struct sockaddr *to, socklen_t n)
 {
 	struct sockaddr_storage ss = { 0 };
-	struct endpoint e;
+	struct endpoint e, gateway;
 
 	if (n > sizeof(ss)) {
 		errno = EINVAL;
 		return -1;
 	}
 	memcpy(&ss, to, n);
-	if (!endpoint_from_sockaddr(&ss, &e) ||
-	    !ipaddr_eq(&e.ip, &order.gateway)) {
+	if (!endpoint_from_sockaddr(&ss, &e) || ipaddr_is_v4(&e.ip) == is_v6() ||
+	    (!is_v6() && !ipaddr_eq(&e.ip, &order.gateway))) {
 		errno = EACCES;
 		return -1;
 	}
-	return (int)syscall(SYS_connect, fd, to, n);
+	if (is_v6() && bind_local(fd) < 0)
+		return -1;
+	gateway = gateway_at(e.port);
+	return connect_to(fd, &gateway);
 }
 
 static bool limit(int what, rlim_t n)
@@ -134,38 +171,48 @@ static bool give_up_all(void)
 
 /* ---- the search ---- */
 
+/* open_socket() - for IPv6 with the address that the kernel picks: a router answers from one
+ * of the same scope */
 static int open_socket(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ttl = 2;
+	int fd = socket(is_v6() ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct endpoint local = { .ip = order.m.internal.ip };
 	struct sockaddr_storage ss;
-	socklen_t n = endpoint_to_sockaddr(&local, false, &ss);
+	int ttl = 2;
 
-	if (fd < 0)
-		return -1;
+	if (fd < 0 || is_v6())
+		return fd;
+	endpoint_to_sockaddr(&local, false, &ss);
 	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl));
 	setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF,
 		   &((struct sockaddr_in *)&ss)->sin_addr,
 		   sizeof(struct in_addr));
-	if (bind(fd, (struct sockaddr *)&ss, n) == 0)
+	if (bind_local(fd) == 0)
 		return fd;
 	close(fd);
 	return -1;
 }
 
+/* group() - where UPnP devices listen: of IPv6 on this link */
+static struct endpoint group(void)
+{
+	static const struct ipaddr v6 = { { 0xff, 0x02, [15] = 0x0c } };
+
+	if (is_v6())
+		return (struct endpoint){ v6, SSDP_PORT, order.scope };
+	return (struct endpoint){ .ip = ipaddr_v4(0xeffffffa), .port = SSDP_PORT };
+}
+
 /* search() - the gateway itself first: that teaches our own firewall to let it answer */
 static void search(int fd)
 {
-	const struct endpoint to[] = {
-		{ .ip = order.gateway, .port = SSDP_PORT },
-		{ .ip = ipaddr_v4(0xeffffffa), .port = SSDP_PORT },
-	};
+	const struct endpoint to[] = { gateway_at(SSDP_PORT), group() };
 
 	for (unsigned i = 0; i < ARRAY_SIZE(to) * 2; i++) {
 		char text[SSDP_SEARCH_MAX];
 		struct sockaddr_storage ss;
 		size_t n = ssdp_write(&to[i / 2], 2 - i % 2, text);
-		socklen_t len = endpoint_to_sockaddr(&to[i / 2], false, &ss);
+		socklen_t len = endpoint_to_sockaddr(&to[i / 2], is_v6(), &ss);
 
 		(void)!sendto(fd, text, n, 0, (struct sockaddr *)&ss, len);
 	}
@@ -213,7 +260,7 @@ static struct upnp *find(void)
 		found = await(fd, location);
 	}
 	close(fd);
-	return found ? upnp_open(location) : NULL;
+	return found ? upnp_open(location, is_v6()) : NULL;
 }
 
 /* ---- the order ---- */
@@ -251,6 +298,28 @@ static bool read_number(const char *text, unsigned long max, unsigned long *out)
 	return *text >= '0' && *text <= '9' && !*end && !errno && *out <= max;
 }
 
+/* link_of() - the interface that has this address; 0: none */
+static uint32_t link_of(const struct ipaddr *ip)
+{
+	struct ifaddrs *all, *i;
+	uint32_t index = 0;
+
+	if (getifaddrs(&all) < 0)
+		return 0;
+	for (i = all; i && !index; i = i->ifa_next) {
+		struct sockaddr_storage ss = { 0 };
+		struct endpoint e;
+
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET6)
+			continue;
+		memcpy(&ss, i->ifa_addr, sizeof(struct sockaddr_in6));
+		if (endpoint_from_sockaddr(&ss, &e) && ipaddr_eq(&e.ip, ip))
+			index = if_nametoindex(i->ifa_name);
+	}
+	freeifaddrs(all);
+	return index;
+}
+
 static bool read_order(char **argv)
 {
 	unsigned long in, ext, life;
@@ -261,12 +330,13 @@ static bool read_order(char **argv)
 	order.what = argv[1];
 	if (!ipaddr_parse(argv[2], &order.gateway) ||
 	    !ipaddr_parse(argv[3], &order.m.internal.ip) ||
-	    !ipaddr_is_v4(&order.gateway) ||
-	    !ipaddr_is_v4(&order.m.internal.ip) ||
+	    ipaddr_is_v4(&order.gateway) != ipaddr_is_v4(&order.m.internal.ip) ||
 	    !read_number(argv[4], UINT16_MAX, &in) ||
 	    !read_number(argv[5], UINT16_MAX, &ext) ||
 	    !read_number(argv[6], UINT32_MAX, &life))
 		return false;
+	if (is_v6())
+		order.scope = link_of(&order.m.internal.ip);
 	order.m.internal.port = (uint16_t)in;
 	order.m.external.port = (uint16_t)ext;
 	order.m.lifetime_s = (uint32_t)life;

@@ -72,7 +72,9 @@ void worker_ring(struct worker *w)
 /* lose_device() - somebody removed it: without this, its error would spin us */
 static void lose_device(struct worker *w)
 {
-	for (unsigned i = 0; i < w->lanes.count; i++)
+	if (epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->device->fd[w->queue], NULL) < 0)
+		return; /* another lane said so already */
+	for (unsigned i = 1; i < w->lanes.count; i++)
 		epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, w->device->fd[w->queue + i],
 			  NULL);
 	log_error("%s: the device was removed; make it again with adit down "

@@ -7,7 +7,7 @@
  * mapping is made by the best that answered, because routers keep one table behind
  * all three and let them spoil each other's entries. Does it not come about, or does no
  * packet from outside arrive through it (portcheck.h), the next one has its turn. One
- * engine keeps one port of one family at one gateway; for IPv6 it asks by PCP
+ * engine keeps one port of one family at one gateway; for IPv6 it asks by PCP or UPnP
  * for a pinhole. Lifetime 7200 s, renewed at 1/2, 3/4 and 7/8; a request is sent
  * at 0, 0.25, 0.75 and 1.75 s and given up at 3.75 s. When the router's epoch goes back it
  * has forgotten us, and the mapping is made again (RFC 6887 s8.5, RFC 6886 s3.6).

@@ -39,6 +39,13 @@ static bool is_plain(const char *url)
 	return true;
 }
 
+static bool may_be(const struct ipaddr *ip, const struct ipaddr *gateway)
+{
+	if (ipaddr_is_v4(gateway))
+		return ipaddr_eq(ip, gateway);
+	return !ipaddr_is_v4(ip);
+}
+
 static bool is_at(const char *url, const struct ipaddr *gateway)
 {
 	char host[ADDR_TEXT];
@@ -54,8 +61,8 @@ static bool is_at(const char *url, const struct ipaddr *gateway)
 	memcpy(host, url, n);
 	host[n] = 0;
 	if (ipaddr_parse(host, &e.ip)) /* port 80 by default */
-		return ipaddr_eq(&e.ip, gateway);
-	return endpoint_parse(host, &e) && ipaddr_eq(&e.ip, gateway);
+		return may_be(&e.ip, gateway);
+	return endpoint_parse(host, &e) && may_be(&e.ip, gateway);
 }
 
 bool ssdp_parse(const uint8_t *m, size_t n, const struct ipaddr *gateway,

@@ -27,7 +27,9 @@ size_t ssdp_write(const struct endpoint *to, unsigned version,
  * ssdp_parse() - Where the gateway's description is
  * @m: n octets, untrusted
  * @gateway: The URL must be http on this very address, given as a number, and on a port:
- *           the router is not to send us elsewhere (security.md V-55)
+ *           the router is not to send us elsewhere (security.md V-55). An IPv6 gateway
+ *           is known by its link-local address, and names any of its own: the caller
+ *           connects to the gateway, whatever the URL says
  * @location: SSDP_LOCATION_MAX of room
  * Return: false if it is no such answer
  */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * upnp.c - a UPnP Internet Gateway Device, version 1 or 2, asked through miniupnpc
+ * upnp.c - a UPnP Internet Gateway Device, asked through miniupnpc
  */
 #include "traversal/upnp.h"
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,8 @@ enum { /* WANIPConnection:2 s2.5.16, tables 2-47 and following */
 	CLIENT_TEXT = 64, /* miniupnpc writes at most 16 of it */
 	DESCRIPTION_TEXT = 128, /* miniupnpc writes at most 80 */
 	MALFORMED = -1,
+	PINHOLE_ID = 8, /* octets that miniupnpc writes, with NUL */
+	LAST_LEASE_S = 60, /* of a pinhole that is about to be closed */
 };
 
 struct upnp {
@@ -31,7 +34,12 @@ struct upnp {
 	struct IGDdatas data;
 };
 
-struct upnp *upnp_open(const char *location)
+static bool is_there(const char *url, const char *service)
+{
+	return url && *url && *service;
+}
+
+struct upnp *upnp_open(const char *location, bool v6)
 {
 	struct upnp *u = calloc(1, sizeof(*u));
 	char lan[64];
@@ -40,7 +48,8 @@ struct upnp *upnp_open(const char *location)
 		return NULL;
 	if (UPNP_GetIGDFromUrl(location, &u->urls, &u->data, lan, sizeof(lan)) ==
 		    1 &&
-	    u->urls.controlURL && u->data.first.servicetype[0])
+	    (v6 ? is_there(u->urls.controlURL_6FC, u->data.IPv6FC.servicetype) :
+		  is_there(u->urls.controlURL, u->data.first.servicetype)))
 		return u;
 	upnp_close(u);
 	return NULL;
@@ -139,10 +148,54 @@ static int read_address(struct upnp *u, struct ipaddr *out)
 	return ipaddr_parse(text, out) ? 0 : MALFORMED;
 }
 
+/* ---- IPv6 ---- */
+
+/* open_pinhole() - from everywhere; one that is there gets this lifetime, and keeps its id
+ * (WANIPv6FirewallControl:1 s2.3.3) */
+static int open_pinhole(struct upnp *u, const struct upnp_mapping *m, uint32_t lifetime_s,
+			char id[static PINHOLE_ID])
+{
+	char in[NUMBER_TEXT], lease[NUMBER_TEXT], protocol[NUMBER_TEXT];
+	char client[ADDR_TEXT];
+
+	return UPNP_AddPinhole(u->urls.controlURL_6FC, u->data.IPv6FC.servicetype, "",
+			       "0", ipaddr_text(&m->internal.ip, client),
+			       number(m->internal.port, in),
+			       number(IPPROTO_UDP, protocol),
+			       number(lifetime_s, lease), id);
+}
+
+static int map_pinhole(struct upnp *u, struct upnp_mapping *m)
+{
+	char id[PINHOLE_ID] = "";
+	int e = open_pinhole(u, m, m->lifetime_s, id);
+
+	if (!e)
+		m->external = m->internal;
+	return e;
+}
+
+/* unmap_pinhole() - nobody has kept its id: opening it again tells */
+static int unmap_pinhole(struct upnp *u, const struct upnp_mapping *m)
+{
+	char id[PINHOLE_ID] = "";
+	int e = open_pinhole(u, m, LAST_LEASE_S, id);
+
+	if (e)
+		return e;
+	return UPNP_DeletePinhole(u->urls.controlURL_6FC, u->data.IPv6FC.servicetype,
+				  id);
+}
+
+/* ---- either ---- */
+
 int upnp_map(struct upnp *u, struct upnp_mapping *m)
 {
-	int e = read_address(u, &m->external.ip);
+	int e;
 
+	if (!ipaddr_is_v4(&m->internal.ip))
+		return map_pinhole(u, m);
+	e = read_address(u, &m->external.ip);
 	if (e)
 		return e;
 	e = try_port(u, m, m->external.port);
@@ -155,6 +208,8 @@ int upnp_map(struct upnp *u, struct upnp_mapping *m)
 
 int upnp_unmap(struct upnp *u, const struct upnp_mapping *m)
 {
+	if (!ipaddr_is_v4(&m->internal.ip))
+		return unmap_pinhole(u, m);
 	if (m->external.port < PORT_MIN)
 		return INVALID_ARGS;
 	switch (owner_of(u, m->external.port, &m->internal)) {

@@ -171,7 +171,9 @@ one_protocol natpmp
 stop_a natpmp
 one_protocol upnp
 check "UPnP was spoken by a child without privileges" grep -q "adit-portmap map: mapped" "$LAB/a/aditd.log"
+check "UPnP, IPv6: the firewall has a pinhole" wait_for 10 has_pinhole
 stop_a upnp
+check "UPnP, IPv6: closed again on a clean exit" wait_for 3 has_no_pinhole
 child_status
 check "the UPnP child is nobody" child_is "^Uid:	65534	65534	65534	65534"
 check "it has no group" child_is "^Groups:	 *$"

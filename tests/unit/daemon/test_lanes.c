@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * test_lanes.c - streams keep to their lanes, everything else to the first
+ * test_lanes.c - bulk flows keep to their lanes, all else to the first
  */
 #include "tests/unit/unit.h"
 
@@ -50,13 +50,13 @@ static void ends_v6(uint8_t p[static ROOM], uint8_t protocol, unsigned from, uns
 	p[HEAD6 + 3] = (uint8_t)to;
 }
 
-static void send_stream(const uint8_t *p, unsigned packets)
+static void send_bulk(const uint8_t *p, unsigned packets)
 {
 	for (unsigned i = 0; i < packets; i++)
 		lanes_sent(&l, p, 16 * 1024, now);
 }
 
-static void answers_of_a_stream_leave_the_first(void **state)
+static void answers_of_a_bulk_flow_leave_the_first(void **state)
 {
 	uint8_t there[ROOM], back[ROOM], ping[ROOM];
 
@@ -66,17 +66,17 @@ static void answers_of_a_stream_leave_the_first(void **state)
 	ends_v4(ping, IPPROTO_ICMP, 2, 1);
 	lanes_sent(&l, there, 100, now);
 	assert_int_equal(lanes_choose(&l, back, ROOM, now), 0);
-	send_stream(there, 2);
+	send_bulk(there, 2);
 	assert_in_range(lanes_choose(&l, back, ROOM, now), 1, LANES_MAX - 1);
 	assert_int_equal(lanes_choose(&l, ping, ROOM, now), 0);
 	ends_v6(there, IPPROTO_TCP, 1, 2);
 	ends_v6(back, IPPROTO_TCP, 2, 1);
 	assert_int_equal(lanes_choose(&l, back, ROOM, now), 0);
-	send_stream(there, 2);
+	send_bulk(there, 2);
 	assert_in_range(lanes_choose(&l, back, ROOM, now), 1, LANES_MAX - 1);
 }
 
-static void little_now_and_then_is_no_stream(void **state)
+static void little_now_and_then_is_not_bulk(void **state)
 {
 	uint8_t there[ROOM], back[ROOM];
 
@@ -84,17 +84,17 @@ static void little_now_and_then_is_no_stream(void **state)
 	ends_v4(there, IPPROTO_TCP, 1, 2);
 	ends_v4(back, IPPROTO_TCP, 2, 1);
 	for (unsigned i = 0; i < 100; i++, now += LANES_WINDOW)
-		lanes_sent(&l, there, LANES_STREAM - 1, now);
+		lanes_sent(&l, there, LANES_BULK - 1, now);
 	assert_int_equal(lanes_choose(&l, back, ROOM, now), 0);
-	send_stream(there, 2);
+	send_bulk(there, 2);
 	now += LANES_LINGER - 1;
 	assert_int_not_equal(lanes_choose(&l, back, ROOM, now), 0);
 	now += 1;
 	assert_int_equal(lanes_choose(&l, back, ROOM, now), 0);
 }
 
-/* Streams share the others; each stays in its own. */
-static void streams_spread(void **state)
+/* Bulk flows share the others; each stays in its own. */
+static void bulk_flows_spread(void **state)
 {
 	unsigned seen[LANES_MAX] = { 0 };
 
@@ -105,7 +105,7 @@ static void streams_spread(void **state)
 
 		ends_v4(there, IPPROTO_TCP, 1000 + i * 2, 1);
 		ends_v4(back, IPPROTO_TCP, 1, 1000 + i * 2);
-		send_stream(there, 2);
+		send_bulk(there, 2);
 		lane = lanes_choose(&l, back, ROOM, now);
 		assert_in_range(lane, 1, LANES_MAX - 1);
 		assert_int_equal(lanes_choose(&l, back, ROOM, now), lane);
@@ -147,7 +147,7 @@ static void bad_input(void **state)
 	fresh(NULL);
 	ends_v4(p, IPPROTO_UDP, 1, 2);
 	p[6] = 0x20;
-	send_stream(p, 2);
+	send_bulk(p, 2);
 	p[HEAD4 + 1] = 77;
 	assert_int_not_equal(lanes_choose(&l, p, ROOM, now), 0);
 }
@@ -155,9 +155,9 @@ static void bad_input(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(answers_of_a_stream_leave_the_first, fresh),
-		cmocka_unit_test_setup(little_now_and_then_is_no_stream, fresh),
-		cmocka_unit_test_setup(streams_spread, fresh),
+		cmocka_unit_test_setup(answers_of_a_bulk_flow_leave_the_first, fresh),
+		cmocka_unit_test_setup(little_now_and_then_is_not_bulk, fresh),
+		cmocka_unit_test_setup(bulk_flows_spread, fresh),
 		cmocka_unit_test_setup(blind_writer_spares_the_first, fresh),
 		cmocka_unit_test_setup(bad_input, fresh),
 	};

@@ -58,6 +58,35 @@ static void test_locations(void **state)
 	}
 }
 
+/* An IPv6 gateway names any address of its own; IPv4 is nothing that it could be. */
+static void test_ipv6(void **state)
+{
+	static const struct {
+		const char *url;
+		bool good;
+	} rows[] = {
+		{ "http://[fe80::1]:5000/rootDesc.xml", true },
+		{ "http://[2001:db8::1]:5000/rootDesc.xml", true },
+		{ "http://10.0.0.1:5000/rootDesc.xml", false },
+		{ "http://[::ffff:10.0.0.1]:80/", false },
+		{ "http://router:80/", false },
+		{ "https://[fe80::1]:5000/", false },
+	};
+	struct ipaddr gateway;
+
+	(void)state;
+	assert_true(ipaddr_parse("fe80::1", &gateway));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char m[512], location[SSDP_LOCATION_MAX];
+		int n = snprintf(m, sizeof(m), "HTTP/1.1 200 OK\r\n"
+				 "Location: %s\r\n\r\n", rows[i].url);
+
+		if (ssdp_parse((uint8_t *)m, (size_t)n, &gateway, location) !=
+		    rows[i].good)
+			fail_msg("%s", rows[i].url);
+	}
+}
+
 static void test_bounds(void **state)
 {
 	struct ipaddr gateway = ipaddr_v4(0x0a000001);
@@ -78,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_search),
 		cmocka_unit_test(test_locations),
+		cmocka_unit_test(test_ipv6),
 		cmocka_unit_test(test_bounds),
 	};
 
